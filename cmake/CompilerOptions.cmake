@@ -31,6 +31,10 @@ if(QUERN_SANITIZE)
   list(JOIN sanitizers "," sanitizers)
   add_compile_options(-fsanitize=${sanitizers} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${sanitizers})
+  if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    # Clang before 17 emits bad code for coroutines with it ("difference across sections").
+    add_compile_options(-fno-sanitize=function)
+  endif()
 else()
   add_compile_options($<$<CONFIG:Release>:-fstack-protector-strong>)
   add_compile_definitions($<$<CONFIG:Release>:_FORTIFY_SOURCE=2>
