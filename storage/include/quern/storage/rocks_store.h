@@ -1,0 +1,31 @@
+// The Store that survives: RocksDB in a directory, one process at a time.
+//
+// Threads  as Store. Destroying it closes it: when no other call runs and no snapshot is left.
+// Errors   open: store_unavailable (held by another process: the detail says which; no permission;
+//          no space), store_corrupt (damaged, not ours, or written by a newer format).
+// Source   settings: FORMAT.md "How RocksDB is set" gives the reason for each that is not the
+// default.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "quern/storage/store.h"
+
+namespace quern::storage {
+
+struct RocksOptions {
+  std::filesystem::path directory;  // made (0700) when absent
+  Durability durability = Durability::fsync;
+  std::size_t block_cache_bytes = std::size_t{64} << 20;
+  std::size_t write_buffer_bytes = std::size_t{64} << 20;  // of one memtable
+};
+
+Result<std::unique_ptr<Store>> open_rocks_store(const RocksOptions& options);
+
+// As in "RocksDB 7.8.3 (packaged)": for --version, /info and the start-up line.
+std::string rocks_version();
+
+}  // namespace quern::storage

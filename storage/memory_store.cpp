@@ -1,0 +1,245 @@
+#include "quern/storage/memory_store.h"
+
+#include <array>
+#include <cassert>
+#include <map>
+#include <mutex>
+#include <utility>
+
+namespace quern::storage {
+namespace {
+
+using Entries = std::map<std::string, std::string, std::less<>>;
+
+Error unavailable(std::string detail) {
+  return Error{.code = ErrorCode::store_unavailable, .detail = std::move(detail)};
+}
+
+// The tables as of one instant. Copies share their entries; the first write to a shared table makes
+// that table its own copy, so a reader never sees a change and a store nobody reads never copies.
+class Tables {
+ public:
+  Tables() { tables_.fill(std::make_shared<Entries>()); }
+
+  const std::shared_ptr<Entries>& share(Table table) const { return tables_[index(table)]; }
+
+  // Returns what `write` replaced, as the write that would undo it.
+  Batch::Write apply(const Batch::Write& write) {
+    std::shared_ptr<Entries>& entries = tables_[index(write.table)];
+    if (entries.use_count() > 1) entries = std::make_shared<Entries>(*entries);
+    Batch::Write undo{.table = write.table, .key = write.key, .value = std::nullopt};
+    const auto it = entries->find(write.key);
+    if (it != entries->end()) undo.value = std::move(it->second);
+    if (write.value && it != entries->end()) {
+      it->second = *write.value;
+    } else if (write.value) {
+      entries->emplace(write.key, *write.value);
+    } else if (it != entries->end()) {
+      entries->erase(it);
+    }
+    return undo;
+  }
+
+ private:
+  static std::size_t index(Table table) {
+    assert(static_cast<std::size_t>(table) < 16);
+    return static_cast<std::size_t>(table);
+  }
+
+  std::array<std::shared_ptr<Entries>, 16> tables_;
+};
+
+bool get_from(const Entries& entries, std::string_view key, std::string& value) {
+  const auto it = entries.find(key);
+  if (it == entries.end()) return false;
+  value = it->second;
+  return true;
+}
+
+void scan_over(const Entries& entries, const Range& range, const Reader::Visitor& visit) {
+  if (!range.end.empty() && range.end <= range.begin) return;
+  auto begin = entries.lower_bound(range.begin);
+  auto end = range.end.empty() ? entries.end() : entries.lower_bound(range.end);
+  if (range.direction == Direction::forward) {
+    while (begin != end && visit(begin->first, begin->second)) ++begin;
+    return;
+  }
+  while (begin != end) {
+    --end;
+    if (!visit(end->first, end->second)) return;
+  }
+}
+
+class Snapshot final : public Reader {
+ public:
+  explicit Snapshot(Tables tables) : tables_(std::move(tables)) {}
+
+  Result<bool> get(Table table, std::string_view key, std::string& value) const override {
+    return get_from(*tables_.share(table), key, value);
+  }
+  Result<void> scan(Table table, const Range& range, const Visitor& visit) const override {
+    scan_over(*tables_.share(table), range, visit);
+    return {};
+  }
+
+ private:
+  Tables tables_;
+};
+
+// For a snapshot taken while reads fail.
+class BrokenSnapshot final : public Reader {
+ public:
+  explicit BrokenSnapshot(Error error) : error_(std::move(error)) {}
+
+  Result<bool> get(Table, std::string_view, std::string&) const override { return error_; }
+  Result<void> scan(Table, const Range&, const Visitor&) const override { return error_; }
+
+ private:
+  Error error_;
+};
+
+}  // namespace
+
+class MemoryDisk {
+ public:
+  std::mutex mutex;
+  Tables tables;
+  std::vector<Batch::Write> undo;  // of what is not synced, in order of writing
+  std::uint64_t opened_count = 0;  // the store that opened it last owns it
+};
+
+class MemoryStore::Impl {
+ public:
+  Impl(std::shared_ptr<MemoryDisk> disk_in, Durability durability_in)
+      : disk(std::move(disk_in)), durability(durability_in) {
+    const std::lock_guard lock(disk->mutex);
+    // As RocksDB does: what recovery finds is rewritten and synced before anything is built on it.
+    disk->undo.clear();
+    opened_number = ++disk->opened_count;
+  }
+
+  // The rest is called with the disk's mutex held.
+
+  Result<void> usable() const {
+    if (powerless) return unavailable("the power is off");
+    if (opened_number != disk->opened_count) return unavailable("the disk was opened by another");
+    return {};
+  }
+
+  Result<void> readable() const {
+    if (Result<void> ok = usable(); !ok) return ok;
+    if (reads_fail) return unavailable("injected read error");
+    return {};
+  }
+
+  Result<void> writable() const {
+    if (Result<void> ok = usable(); !ok) return ok;
+    if (failed) return unavailable("a commit failed before; open the store again");
+    return {};
+  }
+
+  const Tables& visible() const { return frozen ? *frozen : disk->tables; }
+
+  void apply(const Batch& batch, bool synced) {
+    for (const Batch::Write& write : batch.writes) {
+      disk->undo.push_back(disk->tables.apply(write));
+    }
+    if (synced) disk->undo.clear();
+  }
+
+  std::shared_ptr<MemoryDisk> disk;
+  Durability durability;
+  std::uint64_t opened_number = 0;
+  Fault fault = Fault::none;
+  bool reads_fail = false;
+  bool failed = false;
+  bool powerless = false;
+  std::optional<Tables> frozen;  // after fail_applied: this store no more knows what the disk holds
+  std::uint64_t commit_count = 0;
+};
+
+std::shared_ptr<MemoryDisk> make_memory_disk() { return std::make_shared<MemoryDisk>(); }
+
+MemoryStore::MemoryStore() : MemoryStore(make_memory_disk(), Durability::fsync) {}
+
+MemoryStore::MemoryStore(std::shared_ptr<MemoryDisk> disk, Durability durability)
+    : impl_(std::make_unique<Impl>(std::move(disk), durability)) {}
+
+MemoryStore::~MemoryStore() = default;
+
+Result<bool> MemoryStore::get(Table table, std::string_view key, std::string& value) const {
+  const std::lock_guard lock(impl_->disk->mutex);
+  if (Result<void> ok = impl_->readable(); !ok) return ok.error();
+  return get_from(*impl_->visible().share(table), key, value);
+}
+
+Result<void> MemoryStore::scan(Table table, const Range& range, const Visitor& visit) const {
+  std::shared_ptr<const Entries> entries;
+  {
+    const std::lock_guard lock(impl_->disk->mutex);
+    if (Result<void> ok = impl_->readable(); !ok) return ok;
+    entries = impl_->visible().share(table);
+  }
+  scan_over(*entries, range, visit);  // unlocked: a visitor may read, and even commit
+  return {};
+}
+
+std::unique_ptr<Reader> MemoryStore::snapshot() const {
+  const std::lock_guard lock(impl_->disk->mutex);
+  if (Result<void> ok = impl_->readable(); !ok) {
+    return std::make_unique<BrokenSnapshot>(std::move(ok).error());
+  }
+  return std::make_unique<Snapshot>(impl_->visible());
+}
+
+Result<void> MemoryStore::commit(const Batch& batch) {
+  const std::lock_guard lock(impl_->disk->mutex);
+  if (Result<void> ok = impl_->writable(); !ok) return ok;
+  switch (std::exchange(impl_->fault, Fault::none)) {
+    case Fault::none:
+      break;
+    case Fault::fail_applied:
+      // The bytes reached the disk, but nothing says that they survive a power cut.
+      impl_->frozen = impl_->disk->tables;
+      impl_->apply(batch, false);
+      [[fallthrough]];
+    case Fault::fail_unapplied:
+      impl_->failed = true;
+      return unavailable("injected commit error");
+  }
+  impl_->apply(batch, impl_->durability == Durability::fsync);
+  ++impl_->commit_count;
+  return {};
+}
+
+std::shared_ptr<MemoryDisk> MemoryStore::disk() const { return impl_->disk; }
+
+void MemoryStore::fail_next_commit(Fault fault) {
+  const std::lock_guard lock(impl_->disk->mutex);
+  impl_->fault = fault;
+}
+
+void MemoryStore::fail_reads(bool on) {
+  const std::lock_guard lock(impl_->disk->mutex);
+  impl_->reads_fail = on;
+}
+
+void MemoryStore::sync() {
+  const std::lock_guard lock(impl_->disk->mutex);
+  if (impl_->writable()) impl_->disk->undo.clear();
+}
+
+void MemoryStore::lose_power() {
+  const std::lock_guard lock(impl_->disk->mutex);
+  impl_->powerless = true;
+  if (impl_->opened_number != impl_->disk->opened_count) return;
+  std::vector<Batch::Write>& undo = impl_->disk->undo;
+  for (; !undo.empty(); undo.pop_back()) impl_->disk->tables.apply(undo.back());
+}
+
+std::uint64_t MemoryStore::commit_count() const {
+  const std::lock_guard lock(impl_->disk->mutex);
+  return impl_->commit_count;
+}
+
+}  // namespace quern::storage
