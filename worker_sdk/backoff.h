@@ -1,0 +1,33 @@
+// How long to wait before the next try: doubling, with jitter so that many clients spread out.
+//
+// Threads  one owner.
+#pragma once
+
+#include <algorithm>
+#include <random>
+
+#include "quern/protocol/timestamp.h"
+
+namespace quern::sdk {
+
+class Backoff {
+ public:
+  Backoff(Duration first, Duration max) : first_(first), max_(max), ceiling_(first) {}
+
+  // Between half of the present ceiling and all of it; the ceiling then doubles.
+  Duration next() {
+    std::uniform_int_distribution<Duration::rep> jitter(ceiling_.count() / 2, ceiling_.count());
+    const Duration delay{jitter(random_)};
+    ceiling_ = std::min(max_, ceiling_ * 2);
+    return delay;
+  }
+  void reset() { ceiling_ = first_; }
+
+ private:
+  Duration first_;
+  Duration max_;
+  Duration ceiling_;
+  std::minstd_rand random_{std::random_device{}()};
+};
+
+}  // namespace quern::sdk

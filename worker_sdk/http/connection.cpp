@@ -1,0 +1,265 @@
+// The one file of the SDK that sees Asio and Beast.
+#include "http/connection.h"
+
+#include <algorithm>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/ssl.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/span_body.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+#include <charconv>
+#include <optional>
+#include <utility>
+
+#include "quern/version.h"
+
+namespace quern::sdk {
+namespace {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+using asio::ip::tcp;
+using boost::beast::flat_buffer;
+using boost::system::error_code;
+using Tls = asio::ssl::stream<tcp::socket&>;
+
+// An answer that is under way when a call is stopped has this long to arrive: enough for a busy
+// server, and short enough for a person who waits for a worker to end.
+constexpr std::chrono::seconds stop_linger{3};
+
+class Settings : public ConnectionSettings {
+ public:
+  Settings(Endpoint endpoint, std::string token)
+      : endpoint(std::move(endpoint)), token(std::move(token)) {}
+
+  Endpoint endpoint;
+  std::string token;
+  mutable std::optional<asio::ssl::context> tls;  // OpenSSL counts references under its own lock
+};
+
+Error unreachable(const Endpoint& endpoint, const std::string& why) {
+  return Error{.code = ErrorCode::unreachable,
+               .detail = std::string(endpoint.tls ? "https://" : "http://") + endpoint.authority +
+                         ": " + why};
+}
+
+class AsioConnection : public Connection {
+ public:
+  explicit AsioConnection(std::shared_ptr<const Settings> settings)
+      : settings_(std::move(settings)), socket_(io_), timer_(io_) {}
+
+  Result<void> connect(SteadyTime deadline) {
+    const Endpoint& endpoint = settings_->endpoint;
+    deadline_ = deadline;
+    tcp::resolver resolver(io_);
+    tcp::resolver::results_type addresses;
+    // An address that is one already needs no resolver, which would start a thread.
+    error_code not_an_address;
+    const auto address = asio::ip::make_address(endpoint.host, not_an_address);
+    if (!not_an_address) {
+      const auto port = static_cast<std::uint16_t>(std::stoul(endpoint.port));
+      addresses = tcp::resolver::results_type::create(tcp::endpoint(address, port), endpoint.host,
+                                                      endpoint.port);
+    } else if (const error_code error = run([&](auto done) {
+                 resolver.async_resolve(endpoint.host, endpoint.port,
+                                        [&addresses, done](error_code e, auto results) {
+                                          addresses = std::move(results);
+                                          done(e);
+                                        });
+               })) {
+      return failure("cannot resolve the host name", error);
+    }
+    if (const error_code error = run([&](auto done) {
+          asio::async_connect(socket_, addresses,
+                              [done](error_code e, const tcp::endpoint&) { done(e); });
+        })) {
+      return failure("cannot connect", error);
+    }
+    error_code ignored;
+    socket_.set_option(tcp::no_delay(true), ignored);
+    return endpoint.tls ? shake_hands() : Ok{};
+  }
+
+  Result<HttpResponse> exchange(const HttpRequest& request, SteadyTime deadline,
+                                std::stop_token stop) override {
+    deadline_ = deadline;
+    keep_alive_ = false;  // until this exchange has ended well
+    std::stop_callback on_stop(stop, [this, round = ++round_] {
+      asio::post(io_, [this, round] {
+        if (round == round_) stop_sending();
+      });
+    });
+    auto answer = tls_ ? exchange_over(*tls_, request) : exchange_over(socket_, request);
+    ++round_;  // a stop that comes now is too late
+    return answer;
+  }
+
+  bool reusable() override {
+    if (!keep_alive_ || !socket_.is_open()) return false;
+    // Readable while nothing was asked: the server has closed, or talks out of turn.
+    error_code error;
+    char byte;
+    socket_.non_blocking(true, error);
+    socket_.receive(asio::buffer(&byte, 1), tcp::socket::message_peek, error);
+    return error == asio::error::would_block;
+  }
+
+ private:
+  // Starts one operation, given the handler to call at its end, and runs it to its end or to the
+  // deadline.
+  template <typename Start>
+  error_code run(const Start& start) {
+    std::optional<error_code> result;
+    timed_out_ = false;
+    const std::uint64_t operation = ++operation_;
+    arm_timer(deadline_, operation);
+    start([&result](error_code error) { result = error; });
+    io_.restart();
+    while (!result && io_.run_one() != 0) {
+    }
+    ++operation_;  // a timer that has expired but not run yet finds that it is too late
+    timer_.cancel();
+    return result.value_or(asio::error::operation_aborted);
+  }
+
+  void arm_timer(SteadyTime when, std::uint64_t operation) {
+    timer_.expires_at(when);
+    timer_.async_wait([this, operation](error_code error) {
+      if (error || operation != operation_) return;
+      timed_out_ = true;
+      error_code ignored;
+      socket_.close(ignored);
+    });
+  }
+
+  void stop_sending() {
+    stopped_ = true;
+    error_code ignored;
+    socket_.shutdown(tcp::socket::shutdown_send, ignored);
+    deadline_ = std::min(deadline_, std::chrono::steady_clock::now() + stop_linger);
+    arm_timer(deadline_, operation_);
+  }
+
+  Result<void> shake_hands() {
+    const std::string& host = settings_->endpoint.host;
+    tls_.emplace(socket_, *settings_->tls);
+    if (SSL_set_tlsext_host_name(tls_->native_handle(), host.c_str()) != 1) {
+      return unreachable(settings_->endpoint, "the host name does not fit into TLS");
+    }
+    tls_->set_verify_mode(asio::ssl::verify_peer);
+    tls_->set_verify_callback(asio::ssl::host_name_verification(host));
+    const error_code error = run([&](auto done) {
+      tls_->async_handshake(asio::ssl::stream_base::client, [done](error_code e) { done(e); });
+    });
+    return error ? failure("TLS handshake failed", error) : Ok{};
+  }
+
+  template <typename Stream>
+  Result<HttpResponse> exchange_over(Stream& stream, const HttpRequest& request) {
+    auto message = compose(request);
+    const error_code unsent = run([&](auto done) {
+      http::async_write(stream, message, [done](error_code e, std::size_t) { done(e); });
+    });
+    if (unsent && timed_out_) return failure("the request could not be sent", unsent);
+    // A server that refuses a request before it has read all of it (413) answers and closes: the
+    // sending fails, but there is an answer.
+    http::response_parser<http::string_body> parser;
+    parser.body_limit(boost::none);  // we asked for it, and the server limits what it keeps
+    if (const error_code error = run([&](auto done) {
+          http::async_read(stream, buffer_, parser, [done](error_code e, std::size_t) { done(e); });
+        })) {
+      return unsent ? failure("the request could not be sent", unsent)
+                    : failure("no answer", error);
+    }
+    keep_alive_ = !stopped_ && !unsent && parser.keep_alive() && buffer_.size() == 0;
+    return translate(parser.release());
+  }
+
+  http::request<http::span_body<const char>> compose(const HttpRequest& request) const {
+    http::request<http::span_body<const char>> message;
+    message.method_string(request.method);
+    message.target(request.target);
+    message.set(http::field::host, settings_->endpoint.authority);
+    message.set(http::field::user_agent, "quern-sdk/" + std::string(version));
+    message.set(http::field::accept, "application/json");
+    if (!settings_->token.empty()) {
+      message.set(http::field::authorization, "Bearer " + settings_->token);
+    }
+    if (!request.body.empty()) {
+      message.set(http::field::content_type, request.content_type);
+      message.body() = {request.body.data(), request.body.size()};
+    }
+    message.prepare_payload();
+    return message;
+  }
+
+  static HttpResponse translate(http::response<http::string_body> message) {
+    HttpResponse response{.status = message.result_int(),
+                          .content_type = message[http::field::content_type],
+                          .body = std::move(message.body())};
+    const auto seconds = message[http::field::retry_after];
+    std::from_chars(seconds.data(), seconds.data() + seconds.size(), response.retry_after_seconds);
+    response.replayed = message["Idempotency-Replayed"] == "true";
+    return response;
+  }
+
+  Error failure(const char* what, error_code error) const {
+    if (timed_out_) return unreachable(settings_->endpoint, std::string(what) + " in time");
+    if (error == http::error::end_of_stream || error == asio::error::eof) {
+      return unreachable(settings_->endpoint,
+                         std::string(what) + ": the server closed the connection");
+    }
+    return unreachable(settings_->endpoint, std::string(what) + ": " + error.message());
+  }
+
+  std::shared_ptr<const Settings> settings_;
+  asio::io_context io_{1};
+  tcp::socket socket_;
+  std::optional<Tls> tls_;
+  asio::steady_timer timer_;
+  flat_buffer buffer_;
+  SteadyTime deadline_;
+  std::uint64_t operation_ = 0;  // counts calls of run(), twice
+  std::uint64_t round_ = 0;      // counts exchanges, twice
+  bool timed_out_ = false;
+  bool stopped_ = false;
+  bool keep_alive_ = true;
+};
+
+}  // namespace
+
+Result<std::shared_ptr<const ConnectionSettings>> ConnectionSettings::make(
+    const Endpoint& endpoint, const std::string& token, const std::string& ca_file) {
+  auto settings = std::make_shared<Settings>(endpoint, token);
+  if (endpoint.tls) {
+    settings->tls.emplace(asio::ssl::context::tls_client);
+    error_code error;
+    if (ca_file.empty()) {
+      settings->tls->set_default_verify_paths(error);
+    } else {
+      settings->tls->load_verify_file(ca_file, error);
+    }
+    if (error) {
+      return Error{.code = ErrorCode::invalid_argument,
+                   .detail = "CA file \"" + ca_file + "\": " + error.message()};
+    }
+  }
+  return std::shared_ptr<const ConnectionSettings>(std::move(settings));
+}
+
+Result<std::unique_ptr<Connection>> Connection::open(
+    std::shared_ptr<const ConnectionSettings> settings, SteadyTime deadline) {
+  auto connection =
+      std::make_unique<AsioConnection>(std::static_pointer_cast<const Settings>(settings));
+  if (auto connected = connection->connect(deadline); !connected) return connected.error();
+  return std::unique_ptr<Connection>(std::move(connection));
+}
+
+}  // namespace quern::sdk

@@ -1,0 +1,173 @@
+// Talks to a Quern server: everything a producer, a worker or an operator can ask for.
+//
+// Shape    One synchronous call per route. A pool of keep-alive connections is behind it, one per
+//          thread that is calling just now.
+// Threads  any number may call at once.
+// Errors   ApiError with the problem's code; `unreachable` when there was no answer in time.
+//          Calls that are safe to repeat are repeated, with backoff and jitter, for up to
+//          ClientOptions::retry_for while the server is unreachable or says "later" (429, 503).
+// Source   docs/openapi.yaml.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "quern/errors.h"
+#include "quern/queue.h"
+#include "quern/task.h"
+
+namespace quern {
+
+struct ClientOptions {
+  std::string server = "http://127.0.0.1:7480";  // or https://
+  std::string token;                             // empty: the server asks for none
+  std::string ca_file;  // PEM of the authorities to trust for https; empty: the system's
+  Duration connect_timeout{5'000};
+  // For one attempt of one call, beyond the time that the call waits on purpose.
+  Duration timeout{30'000};
+  // How long safe calls are repeated before they throw. Zero: never repeated.
+  Duration retry_for{30'000};
+  std::size_t connections_idle_max = 16;
+};
+
+template <typename T>
+struct Page {
+  std::vector<T> items;
+  std::string next_cursor;  // empty: this was the last page
+};
+
+struct PageOptions {
+  std::uint32_t limit = 100;  // 1..1000
+  std::string cursor;         // a Page's next_cursor
+};
+
+// Which tasks to list. At least one of queue and correlation_id is needed.
+struct TaskQuery {
+  std::string queue;
+  std::optional<TaskState> state;
+  std::string type;
+  std::string correlation_id;
+  PageOptions page;
+};
+
+enum class SettleOp : std::uint8_t { complete, fail, heartbeat, release };
+
+// What to do with one leased task. The fields below `lease_token` belong to the ops they name.
+struct Settlement {
+  SettleOp op = SettleOp::complete;
+  std::string id;
+  std::string lease_token;
+  std::string result;  // complete: JSON text; empty: null
+  TaskError error;     // fail
+  bool retryable = true;
+  std::optional<Duration> retry_after;
+  std::optional<Duration> lease;  // heartbeat: how long from now; nullopt: the task's own
+  std::string progress;           // heartbeat: JSON text; empty: none
+  Duration delay{0};              // release
+};
+
+// What became of one Settlement: a state, or a problem.
+struct Settled {
+  std::string id;
+  std::optional<TaskState> state;
+  std::optional<Timestamp> lease_expires_at;  // of a heartbeat
+  std::optional<Error> problem;               // lease_lost, task_finished, payload_too_large, …
+};
+
+struct LeaseRequest {
+  std::vector<std::string> queues;  // 1..100; they need not exist yet
+  std::uint32_t max_tasks = 1;      // 0..1000; 0: only settle
+  Duration wait{0};                 // until at least one task is ready
+  std::optional<Duration> lease;    // overrides the tasks' own
+  std::string worker_id;            // shown to people
+  std::vector<Settlement> settle;   // done first
+};
+
+struct LeaseAnswer {
+  std::vector<Task> tasks;  // with payload and lease token
+  std::vector<Settled> settled;
+};
+
+// Which dead tasks to redrive: of these `ids`, or of `all`, those that match the rest. One of the
+// two must be said, so that an empty list of ids never means everything.
+struct DeadFilter {
+  std::vector<std::string> ids;
+  bool all = false;
+  std::string type;
+  std::optional<DeadReason> dead_reason;
+  std::string error_type;
+  std::optional<Timestamp> before;     // died before
+  std::optional<std::uint64_t> limit;  // those that died first
+};
+
+struct RedriveOptions {
+  std::string to_queue;                   // empty: the queue they died in
+  std::optional<double> rate_per_second;  // nullopt: all at once
+};
+
+class Client {
+ public:
+  // Throws ApiError (invalid_argument) when `server` is no http or https URL. Does not connect yet.
+  explicit Client(ClientOptions options = {});
+  ~Client();
+  Client(Client&&) noexcept;
+  Client& operator=(Client&&) noexcept;
+
+  const ClientOptions& options() const;
+
+  // --- Submitting. Safe to repeat: a task without an idempotency key is given one. ---
+
+  Task submit(NewTask task);                                   // durable on return
+  std::vector<Task> submit_batch(std::vector<NewTask> tasks);  // all or nothing, in order
+
+  // --- Asking ---
+
+  Task get(std::string_view id);
+  // Returns when the task is terminal, or as it stands when `timeout` is over.
+  Task wait(std::string_view id, Duration timeout);
+  Page<Task> list(const TaskQuery& query);
+  Task cancel(std::string_view id);   // task_finished: there was nothing left to cancel
+  Task redrive(std::string_view id);  // not_dead
+
+  // --- Working. Worker does all this by itself. ---
+
+  // Not repeated: what a lost answer leased comes back when its lease ends. Returns early when
+  // `stop` is requested, with what the server had already leased, or throws `unreachable`.
+  LeaseAnswer lease(const LeaseRequest& request, std::stop_token stop = {});
+  std::vector<Settled> settle(const std::vector<Settlement>& settle);
+  Task complete(const Task& leased, std::string_view result = "null");
+  Task fail(const Task& leased, const TaskError& error, bool retryable = true,
+            std::optional<Duration> retry_after = {});
+  // The new end of the lease, by the server's clock.
+  Timestamp heartbeat(const Task& leased, std::optional<Duration> lease = {},
+                      std::string_view progress = {});
+  Task release(const Task& leased, Duration delay = {});
+
+  // --- Queues ---
+
+  Page<Queue> queues(const PageOptions& page = {});
+  Queue queue(std::string_view name);
+  Queue queue_set(std::string_view name, const QueueSettings& settings);  // the whole of them
+  // Changes what `merge_patch` names (JSON text, RFC 7396): {"max_attempts": 3, "ttl_ms": null}
+  Queue queue_patch(std::string_view name, std::string_view merge_patch);
+  Queue queue_pause(std::string_view name);
+  Queue queue_resume(std::string_view name);
+
+  // --- Dead letters ---
+
+  Page<Task> dead_list(std::string_view queue, const PageOptions& page = {});
+  // How many were chosen. Not repeated after a lost answer: look at the queue, then decide.
+  std::uint64_t dead_redrive(std::string_view queue, const DeadFilter& filter,
+                             const RedriveOptions& options = {});
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace quern

@@ -1,0 +1,151 @@
+// Runs handlers for tasks.
+//
+//   quern::Client client;
+//   quern::Worker worker{client, {.queues = {"emails"}, .concurrency = 8}};
+//   worker.handle("send", [](quern::Context& context) { send(context.payload()); });
+//   worker.run_until_signal();
+//
+// Shape    One thread leases for all; `concurrency` threads run handlers; one more sends
+// heartbeats.
+//          While tasks keep coming, results travel with the next lease call: one round trip.
+// Threads  Handlers run on several threads at once. stop() and stats() from any thread.
+// Promises A task is completed only after its handler returned (late acknowledgement). Its lease is
+//          kept alive for as long as the handler runs. When the server is away, the worker waits
+//          for it for ever, then reports what it could not report and goes on consuming. Delivery
+//          is at least once: a handler may see a task again, so make its effects idempotent
+//          (docs/worker.md has the recipe).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "quern/client.h"
+
+namespace quern {
+
+enum class LogLevel : std::uint8_t { debug, info, warning, error };
+
+struct WorkerOptions {
+  std::vector<std::string> queues = {"default"};
+  std::uint32_t concurrency = 1;  // 1..1000 handlers at once
+  std::string worker_id;          // shown to people; empty: host name and process id
+  // How long a task stays ours after we were last heard of. Heartbeats extend it, so it need not
+  // cover a handler's run time: it is how soon another worker takes over from one that died.
+  Duration lease{60'000};
+  // Also how soon a handler learns that its task was cancelled.
+  Duration heartbeat{5'000};  // at most a third of `lease`, whatever is set here
+  Duration wait{20'000};      // one long poll: 1 to 60 seconds
+  // After stop(): how long running handlers may take before they are asked to stop.
+  Duration grace{30'000};
+  // Called from several threads, one call at a time. Default: warnings and errors to standard
+  // error.
+  std::function<void(LogLevel, std::string_view)> log;
+};
+
+struct WorkerStats {
+  std::uint64_t leased = 0;
+  std::uint64_t succeeded = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t released = 0;
+  std::uint64_t lease_lost = 0;  // reports that came too late: the task moved on, or was cancelled
+  std::uint64_t reconnects = 0;  // times the server was away and came back
+};
+
+class Attempt;
+class WorkerLoop;
+
+// One attempt at one task: what a handler is given. Valid while the handler runs; for one thread,
+// except stop_token().
+class Context {
+ public:
+  const Task& task() const;
+  const std::string& payload() const { return task().payload; }  // JSON text
+  std::uint32_t attempt() const { return task().attempts; }      // 1 on first delivery
+  const std::string& correlation_id() const { return task().correlation_id; }
+
+  // When the lease ends as of now, by the server's clock; heartbeats move it.
+  Timestamp deadline() const;
+  // Requested when the result can no longer count (cancelled, timed out, lease lost) or the worker
+  // is shutting down and its grace time is over. A long handler looks at it now and then.
+  std::stop_token stop_token() const;
+  bool stop_requested() const { return stop_token().stop_requested(); }
+
+  // Shows `json` (JSON text, at most 64 KiB) on the task, with a heartbeat soon after.
+  void progress(std::string_view json);
+
+  // Submits a follow-up task. It inherits the correlation id unless it has its own. Without an
+  // idempotency key it is given one made of this task's id and its own queue, type and payload: the
+  // same follow-up submitted again by a later attempt is the same task.
+  Task submit(NewTask task);
+  std::vector<Task> submit_batch(std::vector<NewTask> tasks);
+
+  Client& client() const;
+
+ private:
+  friend class WorkerLoop;
+  Context(WorkerLoop& loop, std::shared_ptr<Attempt> attempt);
+  void inherit(NewTask& task);
+
+  WorkerLoop& loop_;
+  std::shared_ptr<Attempt> attempt_;
+};
+
+class Worker {
+ public:
+  // The result, as JSON text. Empty is null.
+  using Handler = std::function<std::string(Context&)>;
+
+  // `client` must outlive the worker. Throws ApiError (invalid_argument) for options out of range.
+  Worker(Client& client, WorkerOptions options);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // `function(Context&)` runs tasks of `type` and returns JSON text or nothing. A task of a type
+  // without handler fails (retryable), so that another worker can have it. Register before run().
+  template <typename Function>
+  Worker& handle(std::string type, Function function) {
+    return add(std::move(type), wrap(std::move(function)));
+  }
+  // Runs tasks of every type that has no handler of its own.
+  template <typename Function>
+  Worker& handle_any(Function function) {
+    return add({}, wrap(std::move(function)));
+  }
+
+  // Leases and runs until stop(); returns when everything is reported or released. Throws ApiError
+  // when the very first lease call is refused (a bad token or queue name, say). Call it once.
+  void run();
+  // The same, and SIGTERM and SIGINT call stop(). A second signal ends the process at once.
+  void run_until_signal();
+
+  // Leases nothing more, releases what has not started without counting an attempt, and lets
+  // run() return once the running handlers are done. Does not wait. Not for signal handlers.
+  void stop();
+
+  WorkerStats stats() const;
+
+ private:
+  template <typename Function>
+  static Handler wrap(Function function) {
+    if constexpr (std::is_void_v<std::invoke_result_t<Function&, Context&>>) {
+      return [function = std::move(function)](Context& context) mutable {
+        function(context);
+        return std::string{};
+      };
+    } else {
+      return function;
+    }
+  }
+  Worker& add(std::string type, Handler handler);
+
+  std::unique_ptr<WorkerLoop> loop_;
+};
+
+}  // namespace quern

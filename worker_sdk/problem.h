@@ -1,0 +1,16 @@
+// From an answer that is not 2xx to an Error: RFC 9457, or whatever else answered.
+#pragma once
+
+#include "http/connection.h"
+#include "quern/protocol/json_reader.h"
+#include "quern/protocol/result.h"
+
+namespace quern::sdk {
+
+// bad_response when it is no problem document at all.
+Error problem_of(const HttpResponse& response);
+
+// Reads a problem object, as in one item of a settle's answer. False when it is none.
+bool read_problem(JsonReader& json, Error& error);
+
+}  // namespace quern::sdk

@@ -1,0 +1,100 @@
+#include "transport.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+
+#include "backoff.h"
+#include "problem.h"
+
+namespace quern::sdk {
+namespace {
+
+template <typename T>
+T value_or_throw(Result<T> result) {
+  if (!result) throw ApiError(std::move(result).error());
+  return std::move(result).value();
+}
+
+std::shared_ptr<const ConnectionSettings> settings_for(const ClientOptions& options) {
+  const Endpoint endpoint = value_or_throw(parse_server_url(options.server));
+  return value_or_throw(ConnectionSettings::make(endpoint, options.token, options.ca_file));
+}
+
+// Worth another try later, as far as the error goes.
+bool is_transient(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::unreachable:
+    case ErrorCode::request_timeout:
+    case ErrorCode::queue_full:
+    case ErrorCode::overloaded:
+    case ErrorCode::draining:
+    case ErrorCode::read_only:
+    case ErrorCode::recovering:
+    case ErrorCode::store_unavailable:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool may_repeat(Repeat repeat, const Error& error, bool sent) {
+  if (!is_transient(error.code)) return false;
+  switch (repeat) {
+    case Repeat::safe:
+      return true;
+    case Repeat::unsafe:  // a 4xx changed nothing; after a 5xx or silence nobody knows
+      return !sent || error.code == ErrorCode::queue_full;
+    case Repeat::never:
+      return false;
+  }
+  return false;
+}
+
+// False when `stop` came first.
+bool sleep_for(Duration delay, const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any wake;
+  std::unique_lock lock(mutex);
+  wake.wait_for(lock, stop, delay, [] { return false; });
+  return !stop.stop_requested();
+}
+
+}  // namespace
+
+Transport::Transport(const ClientOptions& options)
+    : options_(options), pool_(settings_for(options), options.connections_idle_max) {}
+
+Result<Reply> Transport::call(const Call& call) {
+  Backoff backoff(Duration{100}, Duration{5'000});
+  const SteadyTime give_up_at = std::chrono::steady_clock::now() + options_.retry_for;
+  for (std::uint32_t tries = 1;; ++tries) {
+    Try once = call_once(call);
+    if (once.result) return Reply{std::move(once.result).value(), tries};
+    const Error& error = once.result.error();
+    const Duration delay = std::max(backoff.next(), Duration{1000} * error.retry_after_seconds);
+    const bool in_time = std::chrono::steady_clock::now() + delay < give_up_at;
+    if (!in_time || !may_repeat(call.repeat, error, once.sent) || !sleep_for(delay, call.stop)) {
+      return error;
+    }
+  }
+}
+
+Transport::Try Transport::call_once(const Call& call) {
+  const SteadyTime now = std::chrono::steady_clock::now();
+  auto connection = pool_.take(now + options_.connect_timeout);
+  if (!connection) return {connection.error(), false};
+  const HttpRequest request{.method = call.method,
+                            .target = call.target,
+                            .body = call.body,
+                            .content_type = call.content_type};
+  const SteadyTime deadline = std::chrono::steady_clock::now() + call.wait + options_.timeout;
+  auto response = (*connection)->exchange(request, deadline, call.stop);
+  if (!response) return {response.error(), true};
+  pool_.give_back(std::move(*connection));
+  if (response->status / 100 != 2) return {problem_of(*response), true};
+  return {std::move(response), true};
+}
+
+}  // namespace quern::sdk

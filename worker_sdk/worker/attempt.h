@@ -1,0 +1,43 @@
+// One attempt at one task, from its lease to the report of how it went.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <stop_token>
+#include <string>
+
+#include "quern/worker.h"
+
+namespace quern {
+
+class Attempt {
+ public:
+  using SteadyTime = std::chrono::steady_clock::time_point;
+
+  explicit Attempt(Task leased) : task(std::move(leased)), deadline(task.lease->expires_at) {}
+
+  const Task task;
+  std::stop_source stop;
+
+  // Below: guarded by WorkerLoop's mutex.
+  Timestamp deadline;       // the lease's end by the server's clock
+  SteadyTime lease_until;   // by ours, on the safe side
+  SteadyTime heartbeat_at;  // the last one that was sent
+  SteadyTime heartbeat_due;
+  std::string progress;        // to go with the next heartbeat
+  bool lost = false;           // the server said so: there is nothing left to report
+  bool shutting_down = false;  // asked to stop because the worker ends, not the task
+  bool released = false;       // given back while its handler still ran
+
+  // Below: the handler's own.
+  std::map<std::string, std::uint32_t> follow_ups;  // how often each was submitted
+};
+
+// Runs the handler and says what to report. `handler` may be null: nobody handles this type.
+Settlement run_handler(const Worker::Handler* handler, Context& context);
+
+// A settlement for `task`, with nothing but its op.
+Settlement settlement_for(const Task& task, SettleOp op);
+
+}  // namespace quern

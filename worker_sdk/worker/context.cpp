@@ -1,0 +1,50 @@
+#include <utility>
+
+#include "idempotency.h"
+#include "quern/protocol/limits.h"
+#include "wire/task_json.h"
+#include "worker/loop.h"
+
+namespace quern {
+
+Context::Context(WorkerLoop& loop, std::shared_ptr<Attempt> attempt)
+    : loop_(loop), attempt_(std::move(attempt)) {}
+
+const Task& Context::task() const { return attempt_->task; }
+
+Timestamp Context::deadline() const { return loop_.deadline(*attempt_); }
+
+std::stop_token Context::stop_token() const { return attempt_->stop.get_token(); }
+
+void Context::progress(std::string_view json) {
+  if (json.size() > limits::progress_bytes_max) {
+    throw ApiError(invalid_argument("progress", "is larger than 64 KiB"));
+  }
+  constexpr std::size_t depth_max = limits::json_depth_max - 3;
+  if (auto checked = sdk::check_json("progress", json, depth_max); !checked) {
+    throw ApiError(checked.error());
+  }
+  loop_.show_progress(*attempt_, std::string(json));
+}
+
+Task Context::submit(NewTask task) {
+  inherit(task);
+  return loop_.client().submit(std::move(task));
+}
+
+std::vector<Task> Context::submit_batch(std::vector<NewTask> tasks) {
+  for (NewTask& task : tasks) inherit(task);
+  return loop_.client().submit_batch(std::move(tasks));
+}
+
+Client& Context::client() const { return loop_.client(); }
+
+void Context::inherit(NewTask& task) {
+  if (task.correlation_id.empty()) task.correlation_id = correlation_id();
+  if (!task.idempotency_key.empty()) return;
+  const std::uint32_t occurrence =
+      attempt_->follow_ups[sdk::derived_key(attempt_->task.id, task, 0)]++;
+  task.idempotency_key = sdk::derived_key(attempt_->task.id, task, occurrence);
+}
+
+}  // namespace quern

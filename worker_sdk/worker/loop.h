@@ -1,0 +1,111 @@
+// The inside of Worker: who leases, who runs handlers, who reports.
+//
+// Shape    Three kinds of threads around one mutex:
+//            the caller of run()  leases as many tasks as there are free slots, and takes along the
+//                                 reports that have gathered: one round trip for both when busy
+//            `concurrency` others run handlers and put the outcome into the outbox
+//            the reporter         sends heartbeats; and the outbox, while the first is parked in a
+//                                 long poll or has ended
+// Errors   Nothing that the server says or fails to say ends the loop, except a refusal of the very
+//          first lease call.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "backoff.h"
+#include "quern/worker.h"
+#include "worker/attempt.h"
+#include "worker/outbox.h"
+
+namespace quern {
+
+class WorkerLoop {
+ public:
+  WorkerLoop(Client& client, WorkerOptions options);
+
+  void add(std::string type, Worker::Handler handler);  // before run(); empty type: any other
+  void run();
+  void stop();
+  WorkerStats stats() const;
+
+  // For Context.
+  Client& client() { return client_; }
+  Timestamp deadline(const Attempt& attempt) const;
+  void show_progress(Attempt& attempt, std::string json);
+
+ private:
+  using SteadyTime = Attempt::SteadyTime;
+
+  // The caller of run().
+  std::optional<Error> lease_until_stopped();  // the refusal, if the first call was refused
+  std::optional<LeaseRequest> next_lease(bool quiet);
+  void pause_leasing(Duration time);
+  void begin(std::vector<Task> tasks, SteadyTime asked_at);
+  void drain();
+  bool wait_until_idle(Duration time_max, bool running_too);
+  void release_unstarted();
+  void ask_running_to_stop();
+  void release_running();
+
+  // Handler threads.
+  void run_handlers();
+  std::shared_ptr<Attempt> next_attempt();
+  void finish(const std::shared_ptr<Attempt>& attempt, Settlement outcome);
+  const Worker::Handler* handler_for(const std::string& type) const;
+
+  // The reporter.
+  void report_until_closed();
+  std::vector<Settlement> next_report();
+  SteadyTime next_report_at() const;
+  bool may_report() const { return parked_ || draining_; }
+  void add_heartbeats(std::vector<Settlement>& batch, SteadyTime now);
+
+  // Both of those that talk to the server.
+  std::optional<Error> report(std::vector<Settlement> batch);
+  void settled(const std::vector<Settlement>& sent, const std::vector<Settled>& answers,
+               SteadyTime sent_at);
+  void settled_one(const Settlement& sent, const Settled& answer, SteadyTime sent_at);
+  void refused(const Settlement& sent, const Error& error);
+  void undelivered(std::vector<Settlement> batch);
+  void missed_heartbeat(Settlement beat);
+  void server_answered();
+  void server_failed(const Error& error);
+
+  void log(LogLevel level, const std::string& text);
+
+  Client& client_;  // the handlers'
+  WorkerOptions options_;
+  Client own_client_;  // never repeats a call by itself: the loop knows better when
+  std::map<std::string, Worker::Handler, std::less<>> handlers_;
+  std::stop_source stopping_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable lease_wake_;
+  std::condition_variable handler_wake_;
+  std::condition_variable report_wake_;
+  std::condition_variable idle_wake_;
+  std::unordered_map<std::string, std::shared_ptr<Attempt>> attempts_;  // by lease token
+  std::deque<std::shared_ptr<Attempt>> unstarted_;  // these are in attempts_, too
+  Outbox outbox_;
+  std::size_t in_flight_ = 0;  // reports taken from the outbox and not answered yet
+  SteadyTime report_not_before_{};
+  bool parked_ =
+      false;  // the leasing thread is in a long poll: it will not take reports along soon
+  bool draining_ = false;  // it has ended
+  bool closed_ = false;
+  bool away_ = false;  // the server did not answer the last call
+  WorkerStats stats_;
+
+  std::mutex log_mutex_;
+};
+
+}  // namespace quern
