@@ -21,13 +21,12 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <stdexcept>
 #include <string>
-#include <utility>
+#include <system_error>
 
 #include "histogram.h"
 #include "report.h"
@@ -119,15 +118,15 @@ constexpr off_t block_bytes = 4096;
 void write_block(int file, off_t offset) {
   static constexpr std::array<char, block_bytes> block{};
   if (pwrite(file, block.data(), block.size(), offset) != block_bytes) {
-    throw std::runtime_error(std::strerror(errno));
+    throw std::system_error(errno, std::generic_category());
   }
 }
 
 nlohmann::json run_fdatasync(const Options& options) {
   const int file = open(options.data.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (file < 0) throw std::runtime_error(std::strerror(errno));
+  if (file < 0) throw std::system_error(errno, std::generic_category());
   const auto sync = [file] {
-    if (fdatasync(file) != 0) throw std::runtime_error(std::strerror(errno));
+    if (fdatasync(file) != 0) throw std::system_error(errno, std::generic_category());
   };
 
   off_t size = 0;
@@ -149,9 +148,7 @@ nlohmann::json run_fdatasync(const Options& options) {
           {"overwriting", {{"latency_us", latency_json(overwriting)}}}};
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   Options options;
   CLI::App app{"Measures what the disk and RocksDB can do at most. Prints one JSON object."};
   app.require_subcommand(1);
@@ -170,13 +167,21 @@ int main(int argc, char** argv) {
   }
   try {
     app.parse(argc, argv);
-    const nlohmann::json result = *puts ? run_puts(options) : run_fdatasync(options);
-    std::puts(result.dump().c_str());
-    return 0;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
+  }
+  const nlohmann::json result = *puts ? run_puts(options) : run_fdatasync(options);
+  std::puts(result.dump().c_str());
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "quern_raw_store: %s: %s\n", options.data.c_str(), error.what());
+    std::fprintf(stderr, "quern_raw_store: %s\n", error.what());
     return 1;
   }
 }

@@ -83,7 +83,8 @@ Workload::Workload(const Options& options, const std::string& authority)
       post_head_(" HTTP/1.1\r\nHost: " + authority +
                  "\r\nContent-Type: application/json\r\nContent-Length: "),
       queues_(queue_names(options)),
-      payload_text_(random_text(std::max<std::size_t>(1 << 20, 2 * options.payload_bytes))) {}
+      payload_text_(
+          random_text(std::max<std::size_t>(1 << 20, std::size_t{2} * options.payload_bytes))) {}
 
 std::uint32_t Workload::tasks_per_cycle() const {
   return options_.mode == Mode::ping ? 0 : options_.batch;

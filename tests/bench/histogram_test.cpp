@@ -35,7 +35,7 @@ TEST_CASE("small values are told exactly") {
 
 TEST_CASE("a single value is told within 1 %, wherever it lies, and never above the maximum") {
   for (int power = 0; power < 64; ++power) {
-    for (const std::uint64_t offset : {0, 1, 3}) {
+    for (const std::uint64_t offset : {0U, 1U, 3U}) {
       const std::uint64_t value = (std::uint64_t{1} << power) + offset;
       CAPTURE(value);
       Histogram histogram;
