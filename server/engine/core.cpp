@@ -1,0 +1,314 @@
+#include "engine/core.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace quern::engine {
+
+namespace keys = storage::keys;
+using storage::Table;
+
+namespace {
+// A body is kept in memory with its lease when it is no larger, so that settling reads nothing.
+constexpr std::size_t held_payload_bytes_max = 512;
+}  // namespace
+
+// --- queues
+
+Queue* Core::find_queue(std::string_view name) {
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? nullptr : found->second;
+}
+
+Result<void> Core::room_for_queues(std::size_t count) const {
+  if (queues_.size() + count <= options.queues_max && commit_.last_queue() + count <= TaskId::queue_max) return {};
+  return Error{.code = ErrorCode::too_many_queues,
+               .detail = "this server holds " + std::to_string(queues_.size()) + " queues, at most " +
+                         std::to_string(options.queues_max) + " are allowed; delete some that are empty",
+               .retry_after_seconds = 60};
+}
+
+Queue& Core::ensure_queue(const std::string& name) {
+  if (Queue* queue = find_queue(name)) return *queue;
+  const QueueNumber number = commit_.last_queue() + 1;
+  commit_.set_last_queue(number);
+  Queue& queue = *queues_.emplace(number, std::make_unique<Queue>(number, name, QueueSettings{}, now.wall)).first->second;
+  by_name_.emplace(name, &queue);
+  records.put(Table::queue_names, name, keys::queue(number));
+  store_queue(queue);
+  return queue;
+}
+
+void Core::store_queue(Queue& queue) {
+  records.put(Table::queues, keys::queue(queue.number()), queue.to_record());
+  mark(queue);
+}
+
+void Core::release_name(Queue& queue) {
+  by_name_.erase(*queue.name());
+  records.erase(Table::queue_names, *queue.name());
+  queue.set_deleting();
+  store_queue(queue);
+}
+
+void Core::remove_queue(QueueNumber number) {
+  const auto found = queues_.find(number);
+  Queue& queue = *found->second;
+  for (const FinishedClass c : {FinishedClass::done, FinishedClass::dead}) schedule_sweep(queue, c, std::nullopt);
+  std::erase(dirty_, &queue);
+  std::erase(wake, &queue);
+  records.erase(Table::queues, keys::queue(number));
+  records.erase(Table::counters, keys::queue(number));
+  queues_.erase(found);
+}
+
+void Core::mark(Queue& queue) {
+  if (queue.dirty) return;
+  queue.dirty = true;
+  dirty_.push_back(&queue);
+}
+
+void Core::schedule_sweep(Queue& queue, FinishedClass finished_class, std::optional<Timestamp> at) {
+  FinishedHead& head = queue.finished(finished_class);
+  if (head.sweep_at) sweeps.erase({*head.sweep_at, queue.number(), finished_class});
+  head.sweep_at = at;
+  if (at) sweeps.emplace(*at, queue.number(), finished_class);
+}
+
+// --- tasks
+
+std::optional<Task> Core::find(const TaskId& id) {
+  if (const HeldTask* held = leases.find(id)) {
+    return Task{id, held->body ? held->body : records.body(id), held->status, false};
+  }
+  std::shared_ptr<record::TaskBody> body = records.body(id);
+  if (!body) return std::nullopt;
+  std::optional<record::TaskStatus> status = records.status(id);
+  const bool as_submitted = !status;
+  if (!status) status = status_as_submitted(id, *body);
+  return Task{id, std::move(body), std::move(*status), as_submitted};
+}
+
+std::uint32_t Core::max_attempts(const Task& task) {
+  return task.body->has_max_attempts() ? task.body->max_attempts() : queue_of(task).settings().max_attempts;
+}
+
+TaskView Core::view(const Task& task, Detail detail) {
+  TaskView view{.id = task.id,
+                .queue = queue_of(task).name(),
+                .body = task.body,
+                .status = task.status,
+                .max_attempts = max_attempts(task)};
+  if (detail == Detail::brief) return view;
+  if (task.status.failure_count() > 0) {
+    view.failures = must(load_failures(records.staged(), task.id, task.status));
+  }
+  if (detail == Detail::whole) must(load_apart(records.staged(), view));
+  return view;
+}
+
+TaskId Core::new_id(QueueNumber queue, std::uint8_t lane) {
+  // Ids never repeat or go back: within a busy millisecond they count, and past its last number they run ahead of time.
+  const auto now_ms = static_cast<std::uint64_t>(now.wall.ms);
+  if (now_ms > commit_.last_id_ms()) {
+    commit_.set_last_id_ms(now_ms);
+    commit_.set_last_id_sequence(0);
+  } else if (commit_.last_id_sequence() == TaskId::sequence_max) {
+    commit_.set_last_id_ms(commit_.last_id_ms() + 1);
+    commit_.set_last_id_sequence(0);
+  } else {
+    commit_.set_last_id_sequence(commit_.last_id_sequence() + 1);
+  }
+  return TaskId::from({.unix_ms = commit_.last_id_ms(),
+                       .sequence = commit_.last_id_sequence(),
+                       .partition = options.partition,
+                       .queue = queue,
+                       .lane = lane,
+                       .random = static_cast<std::uint32_t>(random.next())});
+}
+
+TaskId Core::newest_id() const {
+  return TaskId::from({.unix_ms = commit_.last_id_ms(), .sequence = commit_.last_id_sequence()});
+}
+
+std::optional<Queue::Head> Core::head(Queue& queue) {
+  if (queue.settings().paused || queue.deleting()) return std::nullopt;
+  return queue.head(records);
+}
+
+void Core::enter(const TaskId& id, const Places& places) {
+  Queue& queue = queue_at(places.queue);
+  if (places.fresh) queue.lane(places.priority, options.window_entries).add_fresh(id);
+  if (places.ready_at) {
+    records.put(Table::ready, keys::ready(places.queue, places.priority, {*places.ready_at, id}), std::string());
+    queue.lane(places.priority, options.window_entries).add_returned({*places.ready_at, id});
+  }
+  const auto arm = [&](const std::optional<Timestamp>& at, keys::TimerKind kind) {
+    if (!at) return;
+    const keys::Timer timer{*at, kind, id};
+    records.put(Table::timers, keys::timer(timer), std::string());
+    timers_.insert(timer);
+    if (at->ms < commit_.timers_from()) commit_.set_timers_from(at->ms);
+  };
+  arm(places.start_at, keys::TimerKind::start);
+  arm(places.expire_at, keys::TimerKind::expire);
+  arm(places.forget_at, keys::TimerKind::forget);
+  if (places.finished) {
+    const auto [finished_class, at] = *places.finished;
+    records.put(Table::finished, keys::finished(places.queue, finished_class, {at, id}), std::string());
+    FinishedHead& head = queue.finished(finished_class);
+    if (!head.from || std::tie(at, id) < std::tie(head.from->at, head.from->id)) head.from = {at, id};
+    const std::optional<Duration> retention = finished_class == FinishedClass::dead
+                                                  ? queue.settings().dead_retention
+                                                  : std::optional(queue.settings().retention);
+    if (!head.sweep_at && retention) schedule_sweep(queue, finished_class, at + *retention);
+  }
+  if (places.moved) records.put(Table::moved, keys::moved(places.queue, id), std::string());
+  if ((places.fresh || places.ready_at) && !queue.wake_due && waiters.any_on(*queue.name())) {
+    queue.wake_due = true;
+    wake.push_back(&queue);
+  }
+}
+
+void Core::leave(const TaskId& id, const Places& places) {
+  Queue& queue = queue_at(places.queue);
+  if (places.fresh) queue.lane(places.priority, options.window_entries).remove_fresh(id);
+  if (places.ready_at) {
+    records.erase(Table::ready, keys::ready(places.queue, places.priority, {*places.ready_at, id}));
+    queue.lane(places.priority, options.window_entries).remove_returned({*places.ready_at, id});
+  }
+  const auto disarm = [&](const std::optional<Timestamp>& at, keys::TimerKind kind) {
+    if (at) drop_timer({*at, kind, id});
+  };
+  disarm(places.start_at, keys::TimerKind::start);
+  disarm(places.expire_at, keys::TimerKind::expire);
+  disarm(places.forget_at, keys::TimerKind::forget);
+  if (places.finished) {
+    records.erase(Table::finished,
+                  keys::finished(places.queue, places.finished->finished_class, {places.finished->at, id}));
+  }
+  if (places.moved) records.erase(Table::moved, keys::moved(places.queue, id));
+  if (places.running) {
+    records.erase(Table::running, keys::id(id));
+    leases.erase(id);
+  }
+}
+
+void Core::add(const Task& task) {
+  Queue& queue = queue_of(task);
+  queue.add(task.state());
+  mark(queue);
+  const record::TaskBody& body = *task.body;
+  records.put(Table::tasks, keys::task(task.id), body);
+  if (!body.idempotency_key().empty()) {
+    records.put(Table::keys, keys::idempotency(queue.number(), body.idempotency_key()), std::string(task.id.view()));
+  }
+  if (!body.correlation_id().empty()) {
+    records.put(Table::correlation, keys::correlation(body.correlation_id(), task.id), std::string());
+  }
+  enter(task.id, places_of(task.id, body, task.status, true));
+}
+
+void Core::move(Task& task, record::TaskStatus next) {
+  Queue& from = queue_of(task);
+  const Places before = places_of(task.id, *task.body, task.status, task.as_submitted);
+  leave(task.id, before);
+  from.subtract(task.state());
+  mark(from);
+
+  task.status = std::move(next);
+  task.as_submitted = false;
+  Queue& to = queue_of(task);
+  const Places after = places_of(task.id, *task.body, task.status, false);
+  to.add(task.state());
+  mark(to);
+  enter(task.id, after);
+  if (after.running) {
+    records.put(Table::running, keys::id(task.id), task.status);
+    // The lease's end on the wall clock, carried over to the steady one.
+    const Duration left = Timestamp{task.status.lease().expires_at()} - now.wall;
+    const bool keep_body = !task.body->payload_apart() && task.body->payload().size() <= held_payload_bytes_max;
+    leases.put(task.id, {keep_body ? task.body : nullptr, task.status, now.steady + std::max(left, Duration{0})});
+  } else {
+    records.put(Table::status, keys::id(task.id), task.status);
+  }
+  if (is_terminal(task.state())) {
+    for (const Ticket ticket : waiters.waiting_for(task.id)) {
+      reply(ticket, Done{});
+      waiters.remove(ticket);
+    }
+  }
+}
+
+void Core::remove(const Task& task) {
+  Queue& queue = queue_of(task);
+  leave(task.id, places_of(task.id, *task.body, task.status, task.as_submitted));
+  queue.subtract(task.state());
+  mark(queue);
+  records.erase(Table::tasks, keys::task(task.id));
+  if (!task.as_submitted) records.erase(Table::status, keys::id(task.id));
+  if (task.body->payload_apart()) records.erase(Table::blobs, keys::blob(task.id, keys::BlobKind::payload));
+  if (task.status.result_apart()) records.erase(Table::blobs, keys::blob(task.id, keys::BlobKind::result));
+  if (task.status.progress_apart()) records.erase(Table::blobs, keys::blob(task.id, keys::BlobKind::progress));
+  const std::uint32_t failures = task.status.failure_count();
+  const auto kept = static_cast<std::uint32_t>(limits::failures_kept_max);
+  for (std::uint32_t n = failures > kept ? failures - kept : 0; n < failures; ++n) {
+    records.erase(Table::failures, keys::failure(task.id, n));
+  }
+  const std::string& key = task.body->idempotency_key();
+  if (!key.empty()) {
+    // A newer task may have taken the key over after its window.
+    const std::string stored = keys::idempotency(task.id.queue(), key);
+    std::string holder;
+    if (records.get(Table::keys, stored, holder) && holder == task.id.view()) records.erase(Table::keys, stored);
+  }
+  if (!task.body->correlation_id().empty()) {
+    records.erase(Table::correlation, keys::correlation(task.body->correlation_id(), task.id));
+  }
+  for (const Ticket ticket : waiters.waiting_for(task.id)) {
+    reply(ticket, Done{});
+    waiters.remove(ticket);
+  }
+}
+
+// --- what a tick works on
+
+const keys::Timer* Core::next_timer() {
+  return timers_.head([this](const keys::Timer& from, const std::optional<keys::Timer>& after, std::size_t count_max,
+                             std::vector<keys::Timer>& out) { records.scan_timers(from, after, count_max, out); });
+}
+
+void Core::drop_timer(const keys::Timer& timer) {
+  records.erase(Table::timers, keys::timer(timer));
+  timers_.erase(timer);
+}
+
+std::optional<Duration> Core::next_deadline() const {
+  if (!jobs.empty() || timers_.unknown_head()) return now.steady;
+  std::optional<Duration> next = leases.next_deadline();
+  const auto earliest = [&next](std::optional<Duration> other) {
+    if (other && (!next || *other < *next)) next = other;
+  };
+  earliest(waiters.next_deadline());
+  // Wall-clock instants, seen from now. A jump of the wall clock only makes the look come early or late, not wrong: the
+  // loop looks at least once a second.
+  const auto at = [this](Timestamp wall) { return now.steady + std::max(wall - now.wall, Duration{0}); };
+  if (const keys::Timer* timer = timers_.known_head()) earliest(at(timer->due));
+  if (!sweeps.empty()) earliest(at(std::get<Timestamp>(*sweeps.begin())));
+  return next;
+}
+
+void Core::stage_commit() {
+  for (Queue* queue : dirty_) {
+    queue->dirty = false;
+    records.put(Table::counters, keys::queue(queue->number()), queue->to_counters());
+  }
+  dirty_.clear();
+  if (records.staged().empty()) return;
+  commit_.set_sequence(commit_.sequence() + 1);
+  commit_.set_wall_ms(now.wall.ms);
+  if (const keys::Timer* timer = timers_.known_head()) commit_.set_timers_from(timer->due.ms);
+  records.put(Table::meta, std::string(keys::last_commit), commit_);
+}
+
+}  // namespace quern::engine

@@ -1,0 +1,122 @@
+// What the commands share: the queues, the tasks in hand, the timers, and the one way to change a task.
+//
+// Each command is a function over Core in a file of its own (submit.cpp, lease.cpp, settle.cpp …); engine.cpp only
+// picks one. add(), move() and remove() are the only functions that change what is stored about a task, and they keep
+// records, indexes, counts and in-memory windows in step.
+//
+// Threads  none: the engine's.
+// Errors   StoreFailure (records.h) when a read fails.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/head_window.h"
+#include "engine/job.h"
+#include "engine/lease_table.h"
+#include "engine/places.h"
+#include "engine/queue.h"
+#include "engine/records.h"
+#include "engine/task_record.h"
+#include "engine/waiters.h"
+
+namespace quern::engine {
+
+// One task in hand.
+struct Task {
+  TaskId id;
+  std::shared_ptr<const record::TaskBody> body;
+  record::TaskStatus status;
+  bool as_submitted = false;  // it has no status record yet
+
+  TaskState state() const { return state_of(status); }
+};
+
+enum class Detail : std::uint8_t {
+  brief,  // what a list item of a settle shows
+  head,   // and the failures: lists, a submit's answer
+  whole,  // and payload, result and progress wherever they live
+};
+
+class Core {
+ public:
+  Core(const storage::Reader& store, Random& random_source, const Engine::Options& engine_options);
+
+  // Reads queues, counters, running tasks and cursors.
+  void recover();
+
+  // --- queues
+  Queue* find_queue(std::string_view name);
+  bool has_queue(QueueNumber number) const { return queues_.contains(number); }
+  Queue& queue_at(QueueNumber number) { return *queues_.find(number)->second; }
+  Queue& queue_of(const Task& task) { return queue_at(task.status.queue()); }
+  // too_many_queues
+  Result<void> room_for_queues(std::size_t count) const;
+  // The queue of that name, made with default settings when there is none. Precondition: room_for_queues(1).
+  Queue& ensure_queue(const std::string& name);
+  void store_queue(Queue& queue);
+  // Its name is free from now on; what is in it is still there.
+  void release_name(Queue& queue);
+  void remove_queue(QueueNumber number);
+  const std::map<std::string, Queue*, std::less<>>& queues_by_name() const { return by_name_; }
+  // Retention is to look at the queue's finished tasks anew.
+  void schedule_sweep(Queue& queue, FinishedClass finished_class, std::optional<Timestamp> at);
+
+  // --- tasks
+  std::optional<Task> find(const TaskId& id);
+  TaskView view(const Task& task, Detail detail);
+  TaskId new_id(QueueNumber queue, std::uint8_t lane);
+  TaskId newest_id() const;  // no task is newer
+  void add(const Task& task);
+  void move(Task& task, record::TaskStatus next);
+  void remove(const Task& task);
+  // The next entry to lease from `queue`; nullopt when paused or empty.
+  std::optional<Queue::Head> head(Queue& queue);
+
+  std::uint32_t max_attempts(const Task& task);
+
+  // --- answers
+  void reply(Ticket ticket, Outcome outcome) {
+    if (ticket != 0) replies.push_back({ticket, std::move(outcome)});
+  }
+
+  // --- what a tick works on
+  const storage::keys::Timer* next_timer();
+  void drop_timer(const storage::keys::Timer& timer);
+  std::optional<Duration> next_deadline() const;
+  void stage_commit();
+
+  const Engine::Options options;
+  Random& random;
+  Records records;
+  Now now;
+  LeaseTable leases;
+  Waiters waiters;
+  std::vector<Queue*> wake;  // queues with ready tasks somebody is parked on
+  std::deque<std::unique_ptr<Job>> jobs;
+  std::vector<Reply> replies;
+  std::optional<Error> failure;
+  bool draining = false;
+  std::set<std::tuple<Timestamp, QueueNumber, FinishedClass>> sweeps;
+
+ private:
+  void enter(const TaskId& id, const Places& places);
+  void leave(const TaskId& id, const Places& places);
+  void mark(Queue& queue);
+
+  std::map<QueueNumber, std::unique_ptr<Queue>> queues_;
+  std::map<std::string, Queue*, std::less<>> by_name_;
+  std::vector<Queue*> dirty_;
+  HeadWindow<storage::keys::Timer> timers_;
+  record::Commit commit_;
+};
+
+}  // namespace quern::engine

@@ -1,0 +1,162 @@
+// Redriving and discarding the dead of a queue, by filter.
+
+#include <algorithm>
+
+#include "engine/commands.h"
+#include "engine/transitions.h"
+
+namespace quern::engine {
+
+namespace keys = storage::keys;
+using storage::Table;
+
+namespace {
+
+// Goes over the dead of a queue, those that died first first, and does something to each that the filter names.
+class DeadJob : public Job {
+ public:
+  DeadJob(Ticket ticket, const Queue& queue, DeadFilter filter, Timestamp started_at)
+      : ticket_(ticket), queue_(queue.number()), filter_(std::move(filter)), started_at_(started_at) {}
+
+  bool step(Core& core, std::size_t tasks_max) final {
+    if (core.has_queue(queue_) && !done()) {
+      const bool all_seen = filter_.ids ? step_ids(core, tasks_max) : step_all(core, tasks_max);
+      if (!all_seen && !done()) return false;
+    }
+    core.reply(ticket_, Counted{chosen_});
+    return true;
+  }
+
+ protected:
+  virtual void act(Core& core, Task& task, std::uint64_t index) = 0;
+
+ private:
+  bool done() const { return filter_.limit && chosen_ >= *filter_.limit; }
+
+  bool matches(const Task& task) const {
+    if (task.state() != TaskState::dead || task.status.queue() != queue_) return false;
+    if (filter_.type && task.body->type() != *filter_.type) return false;
+    if (filter_.dead_reason && static_cast<DeadReason>(task.status.dead_reason()) != *filter_.dead_reason) return false;
+    if (filter_.error_type &&
+        (task.status.failure_count() == 0 || task.status.last_error_type() != *filter_.error_type)) {
+      return false;
+    }
+    return !filter_.before || task.status.finished_at() < filter_.before->ms;
+  }
+
+  void consider(Core& core, const TaskId& id) {
+    std::optional<Task> task = core.find(id);
+    if (task && matches(*task)) act(core, *task, chosen_++);
+  }
+
+  bool step_ids(Core& core, std::size_t tasks_max) {
+    // With a limit, those that died first are chosen, in whatever order they were named.
+    if (!sorted_ && filter_.limit) sort_ids(core);
+    sorted_ = true;
+    const std::vector<TaskId>& ids = *filter_.ids;
+    for (; tasks_max > 0 && next_id_ < ids.size() && !done(); --tasks_max) consider(core, ids[next_id_++]);
+    return next_id_ == ids.size();
+  }
+
+  void sort_ids(Core& core) {
+    std::vector<std::pair<std::int64_t, TaskId>> by_death;
+    for (const TaskId& id : *filter_.ids) {
+      const std::optional<Task> task = core.find(id);
+      if (task && matches(*task)) by_death.emplace_back(task->status.finished_at(), id);
+    }
+    std::sort(by_death.begin(), by_death.end());
+    filter_.ids->clear();
+    for (const auto& [at, id] : by_death) filter_.ids->push_back(id);
+  }
+
+  bool step_all(Core& core, std::size_t tasks_max) {
+    Queue& queue = core.queue_at(queue_);
+    if (queue.count(TaskState::dead) == 0) return true;
+    FinishedHead& head = queue.finished(FinishedClass::dead);
+    const std::string prefix = keys::finished_prefix(queue_, FinishedClass::dead);
+    if (next_.empty()) next_ = head.from ? keys::finished(queue_, FinishedClass::dead, *head.from) : prefix;
+    const std::string begin = next_;
+    const std::vector<std::string> found =
+        core.records.scan_keys(Table::finished, {begin, storage::prefix_end(prefix)}, tasks_max);
+    for (const std::string& key : found) {
+      const keys::Finished entry = keys::parse_finished(key);
+      // Who dies after the call began is not meant: a task that dies again at once would be redriven for ever.
+      if (entry.at > started_at_ || (filter_.before && entry.at >= *filter_.before) || done()) return true;
+      const std::uint64_t chosen_before = chosen_;
+      consider(core, entry.id);
+      const bool removed = chosen_ != chosen_before;
+      // As long as everybody is taken, nothing is left before this: later scans need not pass here.
+      if (removed && none_left_before_) head.from = entry;
+      if (!removed) none_left_before_ = false;
+      next_ = key_after(key);
+    }
+    return found.size() < tasks_max;
+  }
+
+  Ticket ticket_;
+  QueueNumber queue_;
+  DeadFilter filter_;
+  Timestamp started_at_;
+  std::uint64_t chosen_ = 0;
+  std::size_t next_id_ = 0;
+  bool sorted_ = false;
+  std::string next_;
+  bool none_left_before_ = true;
+};
+
+class RedriveJob final : public DeadJob {
+ public:
+  RedriveJob(Ticket ticket, const Queue& queue, RedriveDead&& command, Timestamp started_at)
+      : DeadJob(ticket, queue, std::move(command.filter), started_at),
+        to_queue_(std::move(command.to_queue)),
+        rate_per_second_(command.rate_per_second),
+        started_at_(started_at) {}
+
+ private:
+  void act(Core& core, Task& task, std::uint64_t index) override {
+    const Queue* to = nullptr;
+    if (to_queue_) {
+      // Made by its first task, as every queue is. Room was checked when the call came in.
+      to = &core.ensure_queue(*to_queue_);
+    }
+    std::optional<Timestamp> at;
+    if (rate_per_second_) {
+      // No further than ten years: what lies behind that returns together.
+      const double wait_ms = static_cast<double>(index) * 1000.0 / *rate_per_second_;
+      const auto most_ms = static_cast<double>(limits::ten_years.count());
+      at = started_at_ + Duration{static_cast<std::int64_t>(std::min(wait_ms, most_ms))};
+    }
+    redrive(core, task, to, at);
+  }
+
+  std::optional<std::string> to_queue_;
+  std::optional<double> rate_per_second_;
+  Timestamp started_at_;
+};
+
+class DiscardJob final : public DeadJob {
+ public:
+  using DeadJob::DeadJob;
+
+ private:
+  void act(Core& core, Task& task, std::uint64_t) override { core.remove(task); }
+};
+
+}  // namespace
+
+void redrive_dead(Core& core, Ticket ticket, RedriveDead&& command) {
+  const Queue* queue = core.find_queue(command.name);
+  if (queue == nullptr) return core.reply(ticket, no_such_queue(command.name));
+  if (command.to_queue && core.find_queue(*command.to_queue) == nullptr) {
+    if (Result<void> room = core.room_for_queues(1); !room) return core.reply(ticket, std::move(room).error());
+  }
+  core.jobs.push_back(std::make_unique<RedriveJob>(ticket, *queue, std::move(command), core.now.wall));
+}
+
+void discard_dead(Core& core, Ticket ticket, DiscardDead&& command) {
+  const Queue* queue = core.find_queue(command.name);
+  if (queue == nullptr) return core.reply(ticket, no_such_queue(command.name));
+  core.jobs.push_back(std::make_unique<DiscardJob>(ticket, *queue, std::move(command.filter), core.now.wall));
+}
+
+}  // namespace quern::engine

@@ -1,0 +1,105 @@
+#include "engine/engine.h"
+
+#include <utility>
+
+#include "engine/commands.h"
+#include "engine/core.h"
+#include "engine/due.h"
+
+namespace quern::engine {
+
+namespace {
+
+void dispatch(Core& core, Ticket ticket, Submit&& c) { submit(core, ticket, std::move(c)); }
+void dispatch(Core& core, Ticket ticket, SettleOne&& c) { settle_one(core, ticket, std::move(c)); }
+void dispatch(Core& core, Ticket ticket, Settle&& c) {
+  core.reply(ticket, SettledMany{settle_all(core, std::move(c.items))});
+}
+void dispatch(Core& core, Ticket ticket, Lease&& c) { lease(core, ticket, std::move(c)); }
+void dispatch(Core& core, Ticket, Abandon&& c) { core.waiters.remove(c.ticket); }
+void dispatch(Core& core, Ticket, Undelivered&& c) { take_back_undelivered(core, c); }
+void dispatch(Core& core, Ticket ticket, WaitTask&& c) { wait_task(core, ticket, c); }
+void dispatch(Core& core, Ticket ticket, CancelTask&& c) { cancel_task(core, ticket, c); }
+void dispatch(Core& core, Ticket ticket, RedriveTask&& c) { redrive_task(core, ticket, c); }
+void dispatch(Core& core, Ticket ticket, PutQueue&& c) { put_queue(core, ticket, c); }
+void dispatch(Core& core, Ticket ticket, PatchQueue&& c) { patch_queue(core, ticket, c); }
+void dispatch(Core& core, Ticket ticket, PauseQueue&& c) { pause_queue(core, ticket, c); }
+void dispatch(Core& core, Ticket ticket, DeleteQueue&& c) { delete_queue(core, ticket, c); }
+void dispatch(Core& core, Ticket ticket, GetQueue&& c) { get_queue(core, ticket, c); }
+void dispatch(Core& core, Ticket ticket, ListQueues&& c) { list_queues(core, ticket, c); }
+void dispatch(Core& core, Ticket ticket, PurgeQueue&& c) { purge_queue(core, ticket, std::move(c)); }
+void dispatch(Core& core, Ticket ticket, RedriveDead&& c) { redrive_dead(core, ticket, std::move(c)); }
+void dispatch(Core& core, Ticket ticket, DiscardDead&& c) { discard_dead(core, ticket, std::move(c)); }
+void dispatch(Core& core, Ticket ticket, Drain&&) {
+  core.draining = true;
+  for (const Ticket parked : core.waiters.all()) answer_parked(core, parked);
+  core.reply(ticket, Done{});
+}
+
+// A failed read ends the engine: memory may be ahead of what a reader of the store could ever see.
+template <typename Work>
+void guarded(Core& core, Work&& work) {
+  if (core.failure) return;
+  try {
+    work();
+  } catch (StoreFailure& failure) {
+    core.failure = std::move(failure.error);
+  }
+}
+
+}  // namespace
+
+Engine::Engine(std::unique_ptr<Core> core) : core_(std::move(core)) {}
+Engine::~Engine() = default;
+
+Result<std::unique_ptr<Engine>> Engine::recover(const storage::Reader& store, Random& random, const Options& options,
+                                                Now now) {
+  try {
+    auto core = std::make_unique<Core>(store, random, options);
+    core->now = now;
+    core->recover();
+    return std::unique_ptr<Engine>(new Engine(std::move(core)));
+  } catch (StoreFailure& failure) {
+    return std::move(failure.error);
+  }
+}
+
+void Engine::apply(Ticket ticket, Command&& command, Now now) {
+  guarded(*core_, [&] {
+    core_->now = now;
+    std::visit([&](auto&& c) { dispatch(*core_, ticket, std::move(c)); }, std::move(command));
+    serve_waiters(*core_);
+  });
+}
+
+void Engine::tick(Now now) {
+  guarded(*core_, [&] {
+    Core& core = *core_;
+    core.now = now;
+    const std::size_t tasks_max = core.options.tick_tasks_max;
+    end_leases(core, tasks_max);
+    fire_timers(core, tasks_max);
+    sweep_finished(core, tasks_max);
+    if (!core.jobs.empty()) {
+      // In turn, so that a long one does not hold up a short one.
+      std::unique_ptr<Job> job = std::move(core.jobs.front());
+      core.jobs.pop_front();
+      if (!job->step(core, tasks_max)) core.jobs.push_back(std::move(job));
+    }
+    serve_waiters(core);
+    end_waits(core, tasks_max);
+  });
+}
+
+storage::Batch Engine::take_batch() {
+  core_->stage_commit();
+  return core_->records.staged().take();
+}
+
+std::vector<Reply> Engine::take_replies() { return std::exchange(core_->replies, {}); }
+
+std::optional<Duration> Engine::next_deadline() const { return core_->next_deadline(); }
+
+const std::optional<Error>& Engine::failure() const { return core_->failure; }
+
+}  // namespace quern::engine

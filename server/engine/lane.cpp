@@ -1,0 +1,84 @@
+#include "engine/lane.h"
+
+#include <algorithm>
+
+#include "engine/records.h"
+
+namespace quern::engine {
+
+Lane::Lane(std::uint32_t queue, std::uint32_t priority, std::size_t window_entries, bool from_disk,
+           const Cursor& cursor)
+    : queue_(queue),
+      priority_(priority),
+      window_entries_(window_entries),
+      cursor_(cursor),
+      fresh_more_on_disk_(from_disk),
+      fresh_seen_(cursor.fresh_done),
+      returned_(window_entries,
+                from_disk ? std::optional(cursor.returned_from.value_or(ReadyEntry{})) : std::nullopt) {}
+
+void Lane::add_fresh(const TaskId& id) {
+  if (fresh_more_on_disk_) return;
+  if (fresh_.size() - fresh_at_ >= 2 * window_entries_) {
+    fresh_more_on_disk_ = true;
+    return;
+  }
+  fresh_.push_back(id);
+  fresh_seen_ = id;
+}
+
+void Lane::remove_fresh(const TaskId& id) {
+  if (fresh_at_ < fresh_.size() && fresh_[fresh_at_] == id) {
+    ++fresh_at_;
+    cursor_.fresh_done = id;
+    // Taken ids are dropped in bulk, so that a pop is cheap and the vector does not grow for ever.
+    if (fresh_at_ == fresh_.size() || fresh_at_ >= window_entries_) {
+      fresh_.erase(fresh_.begin(), fresh_.begin() + static_cast<std::ptrdiff_t>(fresh_at_));
+      fresh_at_ = 0;
+    }
+    return;
+  }
+  const auto first = fresh_.begin() + static_cast<std::ptrdiff_t>(fresh_at_);
+  const auto found = std::lower_bound(first, fresh_.end(), id);
+  if (found != fresh_.end() && *found == id) fresh_.erase(found);
+}
+
+void Lane::add_returned(const ReadyEntry& entry) {
+  if (!cursor_.returned_from || entry < *cursor_.returned_from) cursor_.returned_from = entry;
+  returned_.insert(entry);
+}
+
+void Lane::remove_returned(const ReadyEntry& entry) {
+  const ReadyEntry* head = returned_.known_head();
+  if (head != nullptr && *head == entry) cursor_.returned_from = entry;
+  returned_.erase(entry);
+}
+
+const TaskId* Lane::fresh_head(const Records& records) {
+  while (fresh_at_ == fresh_.size() && fresh_more_on_disk_) {
+    fresh_.clear();
+    fresh_at_ = 0;
+    const std::size_t examined =
+        records.scan_fresh(queue_, priority_, fresh_seen_, window_entries_, [this](const TaskId& id, bool fresh) {
+          fresh_seen_ = id;
+          if (fresh) fresh_.push_back(id);
+        });
+    fresh_more_on_disk_ = examined == window_entries_;
+  }
+  return fresh_at_ == fresh_.size() ? nullptr : &fresh_[fresh_at_];
+}
+
+std::optional<ReadyEntry> Lane::head(const Records& records) {
+  const TaskId* fresh = fresh_head(records);
+  const ReadyEntry* returned =
+      returned_.head([&](const ReadyEntry& from, const std::optional<ReadyEntry>& after, std::size_t count_max,
+                         std::vector<ReadyEntry>& out) {
+        records.scan_ready(queue_, priority_, from, after, count_max, out);
+      });
+  if (fresh == nullptr && returned == nullptr) return std::nullopt;
+  if (fresh == nullptr) return *returned;
+  const ReadyEntry first{fresh_ready_at(*fresh), *fresh};
+  return returned != nullptr && *returned < first ? *returned : first;
+}
+
+}  // namespace quern::engine

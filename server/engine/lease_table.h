@@ -1,0 +1,59 @@
+// The tasks that workers hold: the work in hand, so all of it is in memory.
+//
+// Shape    deadlines in steady time: a jump of the wall clock ends no lease.
+// Threads  none: the engine's.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <unordered_map>
+#include <utility>
+
+#include "quern/protocol/task_id.h"
+#include "quern/protocol/timestamp.h"
+#include "quern/storage/records.pb.h"
+
+namespace quern::engine {
+
+struct HeldTask {
+  std::shared_ptr<const record::TaskBody> body;  // null: too large to keep, the store has it
+  record::TaskStatus status;
+  Duration deadline{0};
+};
+
+class LeaseTable {
+ public:
+  const HeldTask* find(const TaskId& id) const {
+    const auto found = held_.find(id);
+    return found == held_.end() ? nullptr : &found->second;
+  }
+
+  void put(const TaskId& id, HeldTask held) {
+    erase(id);
+    deadlines_.emplace(held.deadline, id);
+    held_.emplace(id, std::move(held));
+  }
+
+  void erase(const TaskId& id) {
+    const auto found = held_.find(id);
+    if (found == held_.end()) return;
+    deadlines_.erase({found->second.deadline, id});
+    held_.erase(found);
+  }
+
+  std::optional<Duration> next_deadline() const {
+    return deadlines_.empty() ? std::nullopt : std::optional(deadlines_.begin()->first);
+  }
+  // The lease that ended first, if it has by `now`.
+  std::optional<TaskId> due(Duration now) const {
+    if (deadlines_.empty() || deadlines_.begin()->first > now) return std::nullopt;
+    return deadlines_.begin()->second;
+  }
+
+ private:
+  std::unordered_map<TaskId, HeldTask> held_;
+  std::set<std::pair<Duration, TaskId>> deadlines_;
+};
+
+}  // namespace quern::engine

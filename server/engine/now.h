@@ -1,0 +1,15 @@
+// What time it is, as the engine is told.
+#pragma once
+
+#include "quern/protocol/timestamp.h"
+
+namespace quern::engine {
+
+// Both only ever grow within a process. `wall` is for what is stored or shown: delays, retries, retention. `steady` is
+// for how long something took: leases, time-outs, long-polls, so that a jump of the wall clock ends no lease.
+struct Now {
+  Timestamp wall;
+  Duration steady{0};  // since an arbitrary start
+};
+
+}  // namespace quern::engine

@@ -1,0 +1,82 @@
+// One queue while the server runs: its settings, exact counts, and the heads of its lanes.
+//
+// Threads  none: the engine's.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "engine/lane.h"
+#include "quern/protocol/limits.h"
+#include "quern/protocol/queue_settings.h"
+#include "quern/protocol/task_state.h"
+#include "quern/storage/keys.h"
+#include "quern/storage/records.pb.h"
+#include "engine/task_view.h"
+
+namespace quern::engine {
+
+using storage::keys::FinishedClass;
+using storage::keys::QueueNumber;
+
+// Where a queue's finished tasks of one class begin, oldest first: for retention, and for scans that must not pass over
+// what was removed.
+struct FinishedHead {
+  std::optional<storage::keys::Finished> from;  // nothing in the table lies before this
+  std::optional<Timestamp> sweep_at;            // when retention looks next; nullopt: nothing to look for
+};
+
+class Queue {
+ public:
+  Queue(QueueNumber number, std::string name, const QueueSettings& settings, Timestamp created_at);
+  // As stored. Lanes read the store when they are first asked.
+  Queue(QueueNumber number, const record::QueueRecord& stored, const record::QueueCounters& counters,
+        std::size_t window_entries);
+
+  QueueNumber number() const { return number_; }
+  const std::shared_ptr<const std::string>& name() const { return name_; }
+  const QueueSettings& settings() const { return settings_; }
+  void set_settings(const QueueSettings& settings) { settings_ = settings; }
+  bool deleting() const { return deleting_; }
+  void set_deleting() { deleting_ = true; }
+
+  std::uint64_t count(TaskState state) const { return counts_[static_cast<std::size_t>(state)]; }
+  std::uint64_t unfinished() const;
+  std::uint64_t total() const;
+  void add(TaskState state) { ++counts_[static_cast<std::size_t>(state)]; }
+  void subtract(TaskState state);
+
+  Lane& lane(std::uint32_t priority, std::size_t window_entries);
+  struct Head {
+    std::uint32_t priority = 0;
+    ReadyEntry entry;
+  };
+  // What is to be leased next, whatever the pause says.
+  std::optional<Head> head(const Records& records);
+
+  FinishedHead& finished(FinishedClass finished_class) {
+    return finished_[finished_class == FinishedClass::dead ? 1 : 0];
+  }
+
+  record::QueueRecord to_record() const;
+  record::QueueCounters to_counters() const;
+  QueueView view(const Records& records, Timestamp now);
+
+  bool dirty = false;       // counters to be staged with the next batch
+  bool wake_due = false;    // became ready while somebody was parked on it
+
+ private:
+  QueueNumber number_;
+  std::shared_ptr<const std::string> name_;
+  QueueSettings settings_;
+  Timestamp created_at_;
+  bool deleting_ = false;
+  std::array<std::uint64_t, task_state_count> counts_{};
+  std::array<std::unique_ptr<Lane>, limits::priority_max + 1> lanes_;  // made when first needed
+  std::array<FinishedHead, 2> finished_;
+};
+
+}  // namespace quern::engine

@@ -1,0 +1,85 @@
+// Commands on a queue's settings.
+
+#include "engine/commands.h"
+#include "quern/protocol/json_reader.h"
+#include "quern/protocol/queue_json.h"
+
+namespace quern::engine {
+
+namespace {
+
+// Settings bind late: whatever waits in the queue follows the new ones from now on.
+void apply_settings(Core& core, Queue& queue, const QueueSettings& settings) {
+  queue.set_settings(settings);
+  core.store_queue(queue);
+  const bool any_done = queue.count(TaskState::succeeded) + queue.count(TaskState::cancelled) > 0;
+  core.schedule_sweep(queue, FinishedClass::done, any_done ? std::optional(core.now.wall) : std::nullopt);
+  const bool sweeps_dead = settings.dead_retention && queue.count(TaskState::dead) > 0;
+  core.schedule_sweep(queue, FinishedClass::dead, sweeps_dead ? std::optional(core.now.wall) : std::nullopt);
+  if (!settings.paused && !queue.wake_due && core.waiters.any_on(*queue.name())) {
+    queue.wake_due = true;
+    core.wake.push_back(&queue);
+  }
+}
+
+void answer(Core& core, Ticket ticket, Queue& queue) {
+  core.reply(ticket, OneQueue{queue.view(core.records, core.now.wall)});
+}
+
+}  // namespace
+
+Error no_such_queue(std::string_view name) {
+  return Error{.code = ErrorCode::queue_not_found,
+               .detail = "there is no queue " + std::string(name) +
+                         "; a queue is made by its first task or by PUT /queues/" + std::string(name)};
+}
+
+void put_queue(Core& core, Ticket ticket, const PutQueue& command) {
+  if (core.find_queue(command.name) == nullptr) {
+    if (Result<void> room = core.room_for_queues(1); !room) return core.reply(ticket, std::move(room).error());
+  }
+  Queue& queue = core.ensure_queue(command.name);
+  apply_settings(core, queue, command.settings);
+  answer(core, ticket, queue);
+}
+
+void patch_queue(Core& core, Ticket ticket, const PatchQueue& command) {
+  Queue* queue = core.find_queue(command.name);
+  if (queue == nullptr) return core.reply(ticket, no_such_queue(command.name));
+  QueueSettings settings = queue->settings();
+  JsonReader json(command.merge_patch);
+  Result<void> merged = read_settings(json, SettingsBody::merge_patch, settings);
+  if (!merged) return core.reply(ticket, std::move(merged).error());
+  apply_settings(core, *queue, settings);
+  answer(core, ticket, *queue);
+}
+
+void pause_queue(Core& core, Ticket ticket, const PauseQueue& command) {
+  Queue* queue = core.find_queue(command.name);
+  if (queue == nullptr) return core.reply(ticket, no_such_queue(command.name));
+  QueueSettings settings = queue->settings();
+  settings.paused = command.paused;
+  if (settings != queue->settings()) apply_settings(core, *queue, settings);
+  answer(core, ticket, *queue);
+}
+
+void get_queue(Core& core, Ticket ticket, const GetQueue& command) {
+  Queue* queue = core.find_queue(command.name);
+  if (queue == nullptr) return core.reply(ticket, no_such_queue(command.name));
+  answer(core, ticket, *queue);
+}
+
+void list_queues(Core& core, Ticket ticket, const ListQueues& command) {
+  QueuePage page;
+  const auto& names = core.queues_by_name();
+  for (auto it = names.upper_bound(command.after); it != names.end(); ++it) {
+    if (page.queues.size() == command.limit) {
+      page.more = true;
+      break;
+    }
+    page.queues.push_back(it->second->view(core.records, core.now.wall));
+  }
+  core.reply(ticket, std::move(page));
+}
+
+}  // namespace quern::engine

@@ -1,0 +1,29 @@
+// Goes over all tasks of a queue, a bounded number at a time, while the queue goes on changing.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "engine/core.h"
+
+namespace quern::engine {
+
+class QueueWalk {
+ public:
+  // Tasks submitted after this are not visited.
+  QueueWalk(QueueNumber queue, const TaskId& newest);
+
+  // Visits up to `tasks_max` more. True when that was all.
+  bool step(Core& core, std::size_t tasks_max, const std::function<void(Task&)>& visit);
+
+ private:
+  // The queue's own tasks by lane, then those that were redriven into it.
+  bool step_table(Core& core, storage::Table table, std::size_t& left, const std::function<void(Task&)>& visit);
+
+  QueueNumber queue_;
+  TaskId newest_;
+  storage::Table table_ = storage::Table::tasks;
+  std::string next_;  // key where the walk goes on
+};
+
+}  // namespace quern::engine

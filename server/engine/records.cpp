@@ -1,0 +1,75 @@
+#include "engine/records.h"
+
+#include "engine/task_record.h"
+
+namespace quern::engine {
+
+namespace keys = storage::keys;
+using storage::Range;
+using storage::Table;
+
+bool Records::get(Table table, std::string_view key, std::string& value) const {
+  return must(staged_.get(table, key, value));
+}
+
+void Records::put(Table table, std::string key, const google::protobuf::MessageLite& record) {
+  staged_.put(table, std::move(key), record.SerializeAsString());
+}
+
+std::shared_ptr<record::TaskBody> Records::body(const TaskId& id) const {
+  return must(load_body(staged_, id));
+}
+
+std::optional<record::TaskStatus> Records::status(const TaskId& id) const {
+  return must(load_status(staged_, id));
+}
+
+void Records::scan(Table table, const Range& range, const storage::Reader::Visitor& visit) const {
+  must(staged_.scan(table, range, visit));
+}
+
+std::vector<std::string> Records::scan_keys(Table table, const Range& range, std::size_t count_max) const {
+  std::vector<std::string> found;
+  if (count_max == 0) return found;
+  scan(table, range, [&](std::string_view key, std::string_view) {
+    found.emplace_back(key);
+    return found.size() < count_max;
+  });
+  return found;
+}
+
+std::size_t Records::scan_fresh(std::uint32_t queue, std::uint32_t lane, const std::optional<TaskId>& after,
+                                std::size_t count_max,
+                                const std::function<void(const TaskId&, bool fresh)>& visit) const {
+  const std::string prefix = keys::lane_prefix(queue, static_cast<std::uint8_t>(lane));
+  const Range range{after ? key_after(keys::task(*after)) : prefix, storage::prefix_end(prefix)};
+  std::string value;
+  const std::vector<std::string> found = scan_keys(Table::tasks, range, count_max);
+  for (const std::string& key : found) {
+    const TaskId id = keys::task_id_of(key);
+    visit(id, !get(Table::status, keys::id(id), value));
+  }
+  return found.size();
+}
+
+void Records::scan_ready(std::uint32_t queue, std::uint32_t priority, const ReadyEntry& from,
+                         const std::optional<ReadyEntry>& after, std::size_t count_max,
+                         std::vector<ReadyEntry>& out) const {
+  const auto key_of = [&](const ReadyEntry& entry) {
+    return keys::ready(queue, priority, {entry.ready_at, entry.id});
+  };
+  const Range range{after ? key_after(key_of(*after)) : key_of(from),
+                    storage::prefix_end(keys::ready_prefix(queue, priority))};
+  for (const std::string& key : scan_keys(Table::ready, range, count_max)) {
+    const keys::Ready entry = keys::parse_ready(key);
+    out.push_back({entry.ready_at, entry.id});
+  }
+}
+
+void Records::scan_timers(const keys::Timer& from, const std::optional<keys::Timer>& after, std::size_t count_max,
+                          std::vector<keys::Timer>& out) const {
+  const Range range{after ? key_after(keys::timer(*after)) : keys::timer(from), ""};
+  for (const std::string& key : scan_keys(Table::timers, range, count_max)) out.push_back(keys::parse_timer(key));
+}
+
+}  // namespace quern::engine

@@ -1,0 +1,77 @@
+// The engine's view of the store: typed records over what is committed and what is staged.
+//
+// Threads  none: the engine's.
+// Errors   a failed read leaves memory and disk out of step, so it ends the engine: StoreFailure is thrown here, caught
+//          in Engine's public functions and nowhere else, and never leaves them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "engine/lane.h"
+#include "quern/protocol/result.h"
+#include "quern/storage/keys.h"
+#include "quern/storage/records.pb.h"
+#include "quern/storage/staged.h"
+
+namespace quern::engine {
+
+struct StoreFailure {
+  Error error;
+};
+
+// The value of a read, or the end of the engine.
+template <typename T>
+T must(Result<T> result) {
+  if (!result) throw StoreFailure{std::move(result).error()};
+  if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
+// Values larger than this do not ride along in the record that changes with every transition.
+inline constexpr std::size_t inline_payload_bytes_max = 4096;
+inline constexpr std::size_t inline_progress_bytes_max = 1024;
+
+class Records {
+ public:
+  explicit Records(const storage::Reader& committed) : staged_(committed) {}
+
+  storage::Staged& staged() { return staged_; }
+  const storage::Staged& staged() const { return staged_; }
+
+  bool get(storage::Table table, std::string_view key, std::string& value) const;
+  void put(storage::Table table, std::string key, const google::protobuf::MessageLite& record);
+  void put(storage::Table table, std::string key, std::string value) {
+    staged_.put(table, std::move(key), std::move(value));
+  }
+  void erase(storage::Table table, std::string key) { staged_.erase(table, std::move(key)); }
+
+  // Null: there is no such task.
+  std::shared_ptr<record::TaskBody> body(const TaskId& id) const;
+  std::optional<record::TaskStatus> status(const TaskId& id) const;  // nullopt: as submitted
+
+  // Up to `count_max` bodies of a lane behind `after`; `fresh`: it has no status of its own. Returns how many there were.
+  std::size_t scan_fresh(std::uint32_t queue, std::uint32_t lane, const std::optional<TaskId>& after,
+                         std::size_t count_max, const std::function<void(const TaskId&, bool fresh)>& visit) const;
+  void scan_ready(std::uint32_t queue, std::uint32_t priority, const ReadyEntry& from,
+                  const std::optional<ReadyEntry>& after, std::size_t count_max, std::vector<ReadyEntry>& out) const;
+  void scan_timers(const storage::keys::Timer& from, const std::optional<storage::keys::Timer>& after,
+                   std::size_t count_max, std::vector<storage::keys::Timer>& out) const;
+  // The keys of a range, at most `count_max`.
+  std::vector<std::string> scan_keys(storage::Table table, const storage::Range& range, std::size_t count_max) const;
+  void scan(storage::Table table, const storage::Range& range, const storage::Reader::Visitor& visit) const;
+
+ private:
+  storage::Staged staged_;
+};
+
+// The key right behind `key`: where a scan goes on after it.
+inline std::string key_after(std::string key) {
+  key.push_back('\0');
+  return key;
+}
+
+}  // namespace quern::engine

@@ -1,0 +1,149 @@
+#include "harness.h"
+
+namespace quern::engine::testing {
+
+NewTask new_task(const SubmitOptions& options) {
+  auto body = std::make_shared<record::TaskBody>();
+  body->set_type(options.type);
+  body->set_payload(options.payload);
+  body->set_priority(options.priority);
+  body->set_idempotency_key(options.key);
+  body->set_correlation_id(options.correlation);
+  if (options.max_attempts) body->set_max_attempts(*options.max_attempts);
+  if (options.timeout) body->set_timeout_ms(options.timeout->count());
+  return NewTask{.queue = options.queue, .body = std::move(body), .delay = options.delay, .ttl = options.ttl};
+}
+
+Harness::Harness(std::uint64_t seed, Engine::Options options)
+    : random_(seed), options_(options), store_(std::make_unique<storage::MemoryStore>()) {
+  restart();
+}
+
+void Harness::restart() {
+  engine_.reset();
+  Result<std::unique_ptr<Engine>> recovered = Engine::recover(*store_, random_, options_, now);
+  REQUIRE(recovered.has_value());
+  engine_ = std::move(*recovered);
+}
+
+void Harness::commit() {
+  REQUIRE_FALSE(engine_->failure().has_value());
+  const storage::Batch batch = engine_->take_batch();
+  if (!batch.writes.empty()) REQUIRE(store_->commit(batch).has_value());
+  for (Reply& reply : engine_->take_replies()) answers_.emplace(reply.ticket, std::move(reply.outcome));
+}
+
+void Harness::settle_down() {
+  for (int ticks = 0; ticks < 10'000; ++ticks) {
+    engine_->tick(now);
+    commit();
+    const std::optional<Duration> next = engine_->next_deadline();
+    if (!next || *next > now.steady) return;
+  }
+  FAIL("the engine always has something due");
+}
+
+void Harness::advance(Duration by) {
+  now.wall = now.wall + by;
+  now.steady += by;
+  settle_down();
+}
+
+std::optional<Outcome> Harness::call(Command command) {
+  const Ticket ticket = ++last_ticket_;
+  engine_->apply(ticket, std::move(command), now);
+  commit();
+  settle_down();
+  return answer(ticket);
+}
+
+Ticket Harness::park(Command command) {
+  const std::optional<Outcome> outcome = call(std::move(command));
+  REQUIRE_FALSE(outcome.has_value());
+  return last_ticket_;
+}
+
+std::optional<Outcome> Harness::answer(Ticket ticket) {
+  const auto found = answers_.find(ticket);
+  if (found == answers_.end()) return std::nullopt;
+  Outcome outcome = std::move(found->second);
+  answers_.erase(found);
+  return outcome;
+}
+
+TaskId Harness::submit(const SubmitOptions& options) {
+  Submit command;
+  command.tasks.push_back(new_task(options));
+  return expect<Submitted>(std::move(command)).tasks.at(0).id;
+}
+
+std::vector<TaskView> Harness::lease(std::vector<std::string> queues, std::uint32_t tasks_max,
+                                     std::optional<Duration> length) {
+  return expect<Leased>(Lease{.queues = std::move(queues),
+                              .tasks_max = tasks_max,
+                              .wait = Duration{0},
+                              .lease = length,
+                              .worker_id = "w",
+                              .settle = {}})
+      .tasks;
+}
+
+TaskView Harness::lease_one(const std::string& queue) {
+  std::vector<TaskView> leased = lease({queue});
+  REQUIRE(leased.size() == 1);
+  return std::move(leased[0]);
+}
+
+std::optional<TaskView> Harness::get(const TaskId& id) const {
+  Result<std::optional<TaskView>> view = read_task(*store_, id);
+  REQUIRE(view.has_value());
+  return std::move(*view);
+}
+
+TaskState Harness::state(const TaskId& id) const {
+  const std::optional<TaskView> view = get(id);
+  REQUIRE(view.has_value());
+  return view->state();
+}
+
+QueueView Harness::queue(const std::string& name) { return expect<OneQueue>(GetQueue{name}).queue; }
+
+std::uint64_t Harness::count(TaskState state, const std::string& queue_name) {
+  return queue(queue_name).counts[static_cast<std::size_t>(state)];
+}
+
+void Harness::configure(const std::string& queue, const QueueSettings& settings) {
+  expect<OneQueue>(PutQueue{queue, settings});
+}
+
+SettleItem Harness::item(SettleVerb verb, const TaskView& leased) {
+  SettleItem item;
+  item.verb = verb;
+  item.id = leased.id;
+  item.id_text = leased.id.text();
+  item.token = leased.status.lease().token();
+  return item;
+}
+
+TaskView Harness::complete(const TaskView& leased, std::string result) {
+  SettleItem settle = item(SettleVerb::complete, leased);
+  settle.result = std::move(result);
+  return expect<OneTask>(SettleOne{std::move(settle)}).task;
+}
+
+TaskView Harness::fail(const TaskView& leased, bool retryable, std::optional<Duration> retry_after) {
+  SettleItem settle = item(SettleVerb::fail, leased);
+  settle.error_type = "boom";
+  settle.error_message = "it broke";
+  settle.retryable = retryable;
+  settle.retry_after = retry_after;
+  return expect<OneTask>(SettleOne{std::move(settle)}).task;
+}
+
+TaskView Harness::release(const TaskView& leased, Duration delay) {
+  SettleItem settle = item(SettleVerb::release, leased);
+  settle.delay = delay;
+  return expect<OneTask>(SettleOne{std::move(settle)}).task;
+}
+
+}  // namespace quern::engine::testing

@@ -1,0 +1,121 @@
+// The engine with nothing around it: a store in memory, a clock that moves when told to, randomness from a seed.
+//
+// Every call commits what was staged before it hands out the replies, as the commit loop does.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/query.h"
+#include "quern/storage/memory_store.h"
+
+namespace quern::engine::testing {
+
+// splitmix64 (Steele, Lea, Flood 2014): small, and good enough to play with.
+class SeededRandom final : public Random {
+ public:
+  explicit SeededRandom(std::uint64_t seed) : state_(seed) {}
+  std::uint64_t next() override {
+    std::uint64_t z = (state_ += 0x9e3779b97f4a7c15ull);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+    return z ^ (z >> 31);
+  }
+  std::uint64_t below(std::uint64_t bound) { return next() % bound; }
+
+ private:
+  std::uint64_t state_;
+};
+
+struct SubmitOptions {
+  std::string queue = "q";
+  std::string type = "t";
+  std::string payload = "{}";
+  std::uint32_t priority = 5;
+  std::optional<Duration> delay = {};
+  std::optional<Duration> ttl = {};
+  std::optional<std::uint32_t> max_attempts = {};
+  std::optional<Duration> timeout = {};
+  std::string key = "";
+  std::string correlation = "";
+};
+
+NewTask new_task(const SubmitOptions& options);
+
+class Harness {
+ public:
+  explicit Harness(std::uint64_t seed = 1, Engine::Options options = {});
+
+  // --- time
+  Now now{.wall = Timestamp{1'800'000'000'000}, .steady = Duration{0}};
+  // Both clocks, and lets the engine do all that is due.
+  void advance(Duration by);
+  // Ticks until nothing is due.
+  void settle_down();
+  // A new engine on what was committed.
+  void restart();
+
+  // --- calls; the answer, or nullopt while the call is parked
+  std::optional<Outcome> call(Command command);
+  Ticket park(Command command);                // precondition: it parks
+  std::optional<Outcome> answer(Ticket ticket);  // of a call that was parked, once
+
+  // Answers of a certain kind; fail the test otherwise.
+  template <typename T>
+  T expect(Command command) {
+    std::optional<Outcome> outcome = call(std::move(command));
+    REQUIRE(outcome.has_value());
+    if (const Error* error = std::get_if<Error>(&*outcome)) {
+      if constexpr (!std::is_same_v<T, Error>) FAIL(to_string(error->code), ": ", error->detail);
+    }
+    REQUIRE(std::holds_alternative<T>(*outcome));
+    return std::move(std::get<T>(*outcome));
+  }
+  ErrorCode refusal(Command command) { return expect<Error>(std::move(command)).code; }
+
+  // --- shorthand
+  TaskId submit(const SubmitOptions& options = {});
+  std::vector<TaskView> lease(std::vector<std::string> queues = {"q"}, std::uint32_t tasks_max = 1,
+                              std::optional<Duration> length = {});
+  TaskView lease_one(const std::string& queue = "q");  // fails the test when there is none
+  std::optional<TaskView> get(const TaskId& id) const;
+  TaskState state(const TaskId& id) const;
+  QueueView queue(const std::string& name = "q");
+  std::uint64_t count(TaskState state, const std::string& queue = "q");
+  void configure(const std::string& queue, const QueueSettings& settings);
+
+  // --- settling, by what lease() gave
+  static SettleItem item(SettleVerb verb, const TaskView& leased);
+  TaskView complete(const TaskView& leased, std::string result = "null");
+  TaskView fail(const TaskView& leased, bool retryable = true, std::optional<Duration> retry_after = {});
+  TaskView release(const TaskView& leased, Duration delay = Duration{0});
+
+  storage::MemoryStore& store() { return *store_; }
+  Engine& engine() { return *engine_; }
+  SeededRandom& random() { return random_; }
+
+  // Every invariant that can be read off the store: counts equal a full scan, every index entry belongs to a record and every
+  // record has its entries. Returns what is wrong, or "".
+  std::string violations() const;
+
+ private:
+  void commit();
+
+  SeededRandom random_;
+  Engine::Options options_;
+  std::unique_ptr<storage::MemoryStore> store_;
+  std::unique_ptr<Engine> engine_;
+  Ticket last_ticket_ = 0;
+  std::map<Ticket, Outcome> answers_;
+};
+
+}  // namespace quern::engine::testing
