@@ -31,13 +31,16 @@ Duration backoff(const RetryPolicy& policy, std::uint32_t failed_attempt) {
     case RetryStrategy::fixed:
       break;
   }
-  // In floating point, so that no product overflows before it is capped. 0 * inf is NaN: a base of nothing waits nothing.
+  // In floating point, so that no product overflows before it is capped. 0 * inf is NaN: a base of
+  // nothing waits nothing.
   if (base == 0) return Duration{0};
-  return wait >= static_cast<double>(policy.max.count()) ? policy.max
-                                                         : Duration{static_cast<std::int64_t>(wait)};
+  return wait >= static_cast<double>(policy.max.count())
+             ? policy.max
+             : Duration{static_cast<std::int64_t>(wait)};
 }
 
-Duration backoff_with_jitter(const RetryPolicy& policy, std::uint32_t failed_attempt, Random& random) {
+Duration backoff_with_jitter(const RetryPolicy& policy, std::uint32_t failed_attempt,
+                             Random& random) {
   const Duration whole = backoff(policy, failed_attempt);
   if (!policy.jitter) return whole;
   const auto half = static_cast<double>(whole.count()) / 2;

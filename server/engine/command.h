@@ -1,7 +1,10 @@
-// What the engine can be told to do: one struct for each call of the contract, decoded and range-checked.
+// What the engine can be told to do: one struct for each call of the contract, decoded and
+// range-checked.
 //
-// Shape    names, ranges and sizes were checked by whoever decoded the request; what depends on state is checked here.
-//          JSON values (payload, result, progress, details) are the client's bytes, checked to be JSON.
+// Shape    names, ranges and sizes were checked by whoever decoded the request; what depends on
+// state is checked here.
+//          JSON values (payload, result, progress, details) are the client's bytes, checked to be
+//          JSON.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +26,8 @@ using Ticket = std::uint64_t;
 
 struct NewTask {
   std::string queue;
-  // All the client said; the engine fills in created_at, run_at and expires_at from the three below. `payload` is
-  // "null" when none was sent.
+  // All the client said; the engine fills in created_at, run_at and expires_at from the three
+  // below. `payload` is "null" when none was sent.
   std::shared_ptr<record::TaskBody> body;
   std::optional<Duration> delay;
   std::optional<Duration> ttl;
@@ -39,14 +42,14 @@ enum class SettleVerb : std::uint8_t { complete, fail, heartbeat, release };
 
 struct SettleItem {
   SettleVerb verb = SettleVerb::complete;
-  std::string id_text;           // as the client wrote it, echoed
-  std::optional<TaskId> id;      // nullopt: no id at all, so no such task
-  std::string token;             // 16 bytes; empty when it could not have been one of ours
-  std::string result = "null";   // complete
-  std::string error_type;        // fail
-  std::string error_message;     // fail
-  std::string error_details;     // fail; empty: none
-  bool retryable = true;         // fail
+  std::string id_text;                  // as the client wrote it, echoed
+  std::optional<TaskId> id;             // nullopt: no id at all, so no such task
+  std::string token;                    // 16 bytes; empty when it could not have been one of ours
+  std::string result = "null";          // complete
+  std::string error_type;               // fail
+  std::string error_message;            // fail
+  std::string error_details;            // fail; empty: none
+  bool retryable = true;                // fail
   std::optional<Duration> retry_after;  // fail
   std::optional<Duration> lease;        // heartbeat
   std::optional<std::string> progress;  // heartbeat
@@ -86,7 +89,8 @@ struct Undelivered {
   std::vector<Held> leases;
 };
 
-// Answered (Done) when the task is terminal, unknown, or the wait is over; the caller then reads it.
+// Answered (Done) when the task is terminal, unknown, or the wait is over; the caller then reads
+// it.
 struct WaitTask {
   TaskId id;
   Duration wait{0};
@@ -103,7 +107,8 @@ struct PutQueue {
   std::string name;
   QueueSettings settings;
 };
-// RFC 7396 over the settings at that moment. `merge_patch` is the request body, already known to be JSON.
+// RFC 7396 over the settings at that moment. `merge_patch` is the request body, already known to be
+// JSON.
 struct PatchQueue {
   std::string name;
   std::string merge_patch;
@@ -152,8 +157,8 @@ struct DiscardDead {
 // From now on: no new tasks, no new leases; parked calls are answered at once. Settling goes on.
 struct Drain {};
 
-using Command =
-    std::variant<Submit, SettleOne, Settle, Lease, Abandon, Undelivered, WaitTask, CancelTask, RedriveTask, PutQueue,
-                 PatchQueue, PauseQueue, DeleteQueue, GetQueue, ListQueues, PurgeQueue, RedriveDead, DiscardDead, Drain>;
+using Command = std::variant<Submit, SettleOne, Settle, Lease, Abandon, Undelivered, WaitTask,
+                             CancelTask, RedriveTask, PutQueue, PatchQueue, PauseQueue, DeleteQueue,
+                             GetQueue, ListQueues, PurgeQueue, RedriveDead, DiscardDead, Drain>;
 
 }  // namespace quern::engine

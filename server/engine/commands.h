@@ -7,25 +7,25 @@
 
 namespace quern::engine {
 
-void submit(Core& core, Ticket ticket, Submit&& command);                 // submit.cpp
-void lease(Core& core, Ticket ticket, Lease&& command);                   // lease.cpp
-void take_back_undelivered(Core& core, const Undelivered& command);       // lease.cpp
-void serve_waiters(Core& core);                                           // lease.cpp
-void answer_parked(Core& core, Ticket ticket);                            // lease.cpp: with what there is
-void settle_one(Core& core, Ticket ticket, SettleOne&& command);          // settle.cpp
+void submit(Core& core, Ticket ticket, Submit&& command);            // submit.cpp
+void lease(Core& core, Ticket ticket, Lease&& command);              // lease.cpp
+void take_back_undelivered(Core& core, const Undelivered& command);  // lease.cpp
+void serve_waiters(Core& core);                                      // lease.cpp
+void answer_parked(Core& core, Ticket ticket);                    // lease.cpp: with what there is
+void settle_one(Core& core, Ticket ticket, SettleOne&& command);  // settle.cpp
 std::vector<Settled> settle_all(Core& core, std::vector<SettleItem>&& items);  // settle.cpp
-void wait_task(Core& core, Ticket ticket, const WaitTask& command);       // task_commands.cpp
-void cancel_task(Core& core, Ticket ticket, const CancelTask& command);   // task_commands.cpp
-void redrive_task(Core& core, Ticket ticket, const RedriveTask& command); // task_commands.cpp
-void put_queue(Core& core, Ticket ticket, const PutQueue& command);       // queue_commands.cpp
-void patch_queue(Core& core, Ticket ticket, const PatchQueue& command);   // queue_commands.cpp
-void pause_queue(Core& core, Ticket ticket, const PauseQueue& command);   // queue_commands.cpp
-void get_queue(Core& core, Ticket ticket, const GetQueue& command);       // queue_commands.cpp
-void list_queues(Core& core, Ticket ticket, const ListQueues& command);   // queue_commands.cpp
-void delete_queue(Core& core, Ticket ticket, const DeleteQueue& command); // remove_queue.cpp
-void purge_queue(Core& core, Ticket ticket, PurgeQueue&& command);        // remove_queue.cpp
-void redrive_dead(Core& core, Ticket ticket, RedriveDead&& command);      // dead_letters.cpp
-void discard_dead(Core& core, Ticket ticket, DiscardDead&& command);      // dead_letters.cpp
+void wait_task(Core& core, Ticket ticket, const WaitTask& command);            // task_commands.cpp
+void cancel_task(Core& core, Ticket ticket, const CancelTask& command);        // task_commands.cpp
+void redrive_task(Core& core, Ticket ticket, const RedriveTask& command);      // task_commands.cpp
+void put_queue(Core& core, Ticket ticket, const PutQueue& command);            // queue_commands.cpp
+void patch_queue(Core& core, Ticket ticket, const PatchQueue& command);        // queue_commands.cpp
+void pause_queue(Core& core, Ticket ticket, const PauseQueue& command);        // queue_commands.cpp
+void get_queue(Core& core, Ticket ticket, const GetQueue& command);            // queue_commands.cpp
+void list_queues(Core& core, Ticket ticket, const ListQueues& command);        // queue_commands.cpp
+void delete_queue(Core& core, Ticket ticket, const DeleteQueue& command);      // remove_queue.cpp
+void purge_queue(Core& core, Ticket ticket, PurgeQueue&& command);             // remove_queue.cpp
+void redrive_dead(Core& core, Ticket ticket, RedriveDead&& command);           // dead_letters.cpp
+void discard_dead(Core& core, Ticket ticket, DiscardDead&& command);           // dead_letters.cpp
 
 Error no_such_task(std::string_view id);
 Error no_such_queue(std::string_view name);

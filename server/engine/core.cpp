@@ -21,10 +21,13 @@ Queue* Core::find_queue(std::string_view name) {
 }
 
 Result<void> Core::room_for_queues(std::size_t count) const {
-  if (queues_.size() + count <= options.queues_max && commit_.last_queue() + count <= TaskId::queue_max) return {};
+  if (queues_.size() + count <= options.queues_max &&
+      commit_.last_queue() + count <= TaskId::queue_max)
+    return {};
   return Error{.code = ErrorCode::too_many_queues,
-               .detail = "this server holds " + std::to_string(queues_.size()) + " queues, at most " +
-                         std::to_string(options.queues_max) + " are allowed; delete some that are empty",
+               .detail = "this server holds " + std::to_string(queues_.size()) +
+                         " queues, at most " + std::to_string(options.queues_max) +
+                         " are allowed; delete some that are empty",
                .retry_after_seconds = 60};
 }
 
@@ -32,7 +35,9 @@ Queue& Core::ensure_queue(const std::string& name) {
   if (Queue* queue = find_queue(name)) return *queue;
   const QueueNumber number = commit_.last_queue() + 1;
   commit_.set_last_queue(number);
-  Queue& queue = *queues_.emplace(number, std::make_unique<Queue>(number, name, QueueSettings{}, now.wall)).first->second;
+  Queue& queue =
+      *queues_.emplace(number, std::make_unique<Queue>(number, name, QueueSettings{}, now.wall))
+           .first->second;
   by_name_.emplace(name, &queue);
   records.put(Table::queue_names, name, keys::queue(number));
   store_queue(queue);
@@ -54,7 +59,8 @@ void Core::release_name(Queue& queue) {
 void Core::remove_queue(QueueNumber number) {
   const auto found = queues_.find(number);
   Queue& queue = *found->second;
-  for (const FinishedClass c : {FinishedClass::done, FinishedClass::dead}) schedule_sweep(queue, c, std::nullopt);
+  for (const FinishedClass c : {FinishedClass::done, FinishedClass::dead})
+    schedule_sweep(queue, c, std::nullopt);
   std::erase(dirty_, &queue);
   std::erase(wake, &queue);
   records.erase(Table::queues, keys::queue(number));
@@ -90,7 +96,8 @@ std::optional<Task> Core::find(const TaskId& id) {
 }
 
 std::uint32_t Core::max_attempts(const Task& task) {
-  return task.body->has_max_attempts() ? task.body->max_attempts() : queue_of(task).settings().max_attempts;
+  return task.body->has_max_attempts() ? task.body->max_attempts()
+                                       : queue_of(task).settings().max_attempts;
 }
 
 TaskView Core::view(const Task& task, Detail detail) {
@@ -108,7 +115,8 @@ TaskView Core::view(const Task& task, Detail detail) {
 }
 
 TaskId Core::new_id(QueueNumber queue, std::uint8_t lane) {
-  // Ids never repeat or go back: within a busy millisecond they count, and past its last number they run ahead of time.
+  // Ids never repeat or go back: within a busy millisecond they count, and past its last number
+  // they run ahead of time.
   const auto now_ms = static_cast<std::uint64_t>(now.wall.ms);
   if (now_ms > commit_.last_id_ms()) {
     commit_.set_last_id_ms(now_ms);
@@ -140,7 +148,8 @@ void Core::enter(const TaskId& id, const Places& places) {
   Queue& queue = queue_at(places.queue);
   if (places.fresh) queue.lane(places.priority, options.window_entries).add_fresh(id);
   if (places.ready_at) {
-    records.put(Table::ready, keys::ready(places.queue, places.priority, {*places.ready_at, id}), std::string());
+    records.put(Table::ready, keys::ready(places.queue, places.priority, {*places.ready_at, id}),
+                std::string());
     queue.lane(places.priority, options.window_entries).add_returned({*places.ready_at, id});
   }
   const auto arm = [&](const std::optional<Timestamp>& at, keys::TimerKind kind) {
@@ -155,9 +164,11 @@ void Core::enter(const TaskId& id, const Places& places) {
   arm(places.forget_at, keys::TimerKind::forget);
   if (places.finished) {
     const auto [finished_class, at] = *places.finished;
-    records.put(Table::finished, keys::finished(places.queue, finished_class, {at, id}), std::string());
+    records.put(Table::finished, keys::finished(places.queue, finished_class, {at, id}),
+                std::string());
     FinishedHead& head = queue.finished(finished_class);
-    if (!head.from || std::tie(at, id) < std::tie(head.from->at, head.from->id)) head.from = {at, id};
+    if (!head.from || std::tie(at, id) < std::tie(head.from->at, head.from->id))
+      head.from = {at, id};
     const std::optional<Duration> retention = finished_class == FinishedClass::dead
                                                   ? queue.settings().dead_retention
                                                   : std::optional(queue.settings().retention);
@@ -184,8 +195,8 @@ void Core::leave(const TaskId& id, const Places& places) {
   disarm(places.expire_at, keys::TimerKind::expire);
   disarm(places.forget_at, keys::TimerKind::forget);
   if (places.finished) {
-    records.erase(Table::finished,
-                  keys::finished(places.queue, places.finished->finished_class, {places.finished->at, id}));
+    records.erase(Table::finished, keys::finished(places.queue, places.finished->finished_class,
+                                                  {places.finished->at, id}));
   }
   if (places.moved) records.erase(Table::moved, keys::moved(places.queue, id));
   if (places.running) {
@@ -201,10 +212,12 @@ void Core::add(const Task& task) {
   const record::TaskBody& body = *task.body;
   records.put(Table::tasks, keys::task(task.id), body);
   if (!body.idempotency_key().empty()) {
-    records.put(Table::keys, keys::idempotency(queue.number(), body.idempotency_key()), std::string(task.id.view()));
+    records.put(Table::keys, keys::idempotency(queue.number(), body.idempotency_key()),
+                std::string(task.id.view()));
   }
   if (!body.correlation_id().empty()) {
-    records.put(Table::correlation, keys::correlation(body.correlation_id(), task.id), std::string());
+    records.put(Table::correlation, keys::correlation(body.correlation_id(), task.id),
+                std::string());
   }
   enter(task.id, places_of(task.id, body, task.status, true));
 }
@@ -227,8 +240,10 @@ void Core::move(Task& task, record::TaskStatus next) {
     records.put(Table::running, keys::id(task.id), task.status);
     // The lease's end on the wall clock, carried over to the steady one.
     const Duration left = Timestamp{task.status.lease().expires_at()} - now.wall;
-    const bool keep_body = !task.body->payload_apart() && task.body->payload().size() <= held_payload_bytes_max;
-    leases.put(task.id, {keep_body ? task.body : nullptr, task.status, now.steady + std::max(left, Duration{0})});
+    const bool keep_body =
+        !task.body->payload_apart() && task.body->payload().size() <= held_payload_bytes_max;
+    leases.put(task.id, {keep_body ? task.body : nullptr, task.status,
+                         now.steady + std::max(left, Duration{0})});
   } else {
     records.put(Table::status, keys::id(task.id), task.status);
   }
@@ -247,9 +262,12 @@ void Core::remove(const Task& task) {
   mark(queue);
   records.erase(Table::tasks, keys::task(task.id));
   if (!task.as_submitted) records.erase(Table::status, keys::id(task.id));
-  if (task.body->payload_apart()) records.erase(Table::blobs, keys::blob(task.id, keys::BlobKind::payload));
-  if (task.status.result_apart()) records.erase(Table::blobs, keys::blob(task.id, keys::BlobKind::result));
-  if (task.status.progress_apart()) records.erase(Table::blobs, keys::blob(task.id, keys::BlobKind::progress));
+  if (task.body->payload_apart())
+    records.erase(Table::blobs, keys::blob(task.id, keys::BlobKind::payload));
+  if (task.status.result_apart())
+    records.erase(Table::blobs, keys::blob(task.id, keys::BlobKind::result));
+  if (task.status.progress_apart())
+    records.erase(Table::blobs, keys::blob(task.id, keys::BlobKind::progress));
   const std::uint32_t failures = task.status.failure_count();
   const auto kept = static_cast<std::uint32_t>(limits::failures_kept_max);
   for (std::uint32_t n = failures > kept ? failures - kept : 0; n < failures; ++n) {
@@ -260,7 +278,8 @@ void Core::remove(const Task& task) {
     // A newer task may have taken the key over after its window.
     const std::string stored = keys::idempotency(task.id.queue(), key);
     std::string holder;
-    if (records.get(Table::keys, stored, holder) && holder == task.id.view()) records.erase(Table::keys, stored);
+    if (records.get(Table::keys, stored, holder) && holder == task.id.view())
+      records.erase(Table::keys, stored);
   }
   if (!task.body->correlation_id().empty()) {
     records.erase(Table::correlation, keys::correlation(task.body->correlation_id(), task.id));
@@ -274,8 +293,10 @@ void Core::remove(const Task& task) {
 // --- what a tick works on
 
 const keys::Timer* Core::next_timer() {
-  return timers_.head([this](const keys::Timer& from, const std::optional<keys::Timer>& after, std::size_t count_max,
-                             std::vector<keys::Timer>& out) { records.scan_timers(from, after, count_max, out); });
+  return timers_.head([this](const keys::Timer& from, const std::optional<keys::Timer>& after,
+                             std::size_t count_max, std::vector<keys::Timer>& out) {
+    records.scan_timers(from, after, count_max, out);
+  });
 }
 
 void Core::drop_timer(const keys::Timer& timer) {
@@ -290,9 +311,11 @@ std::optional<Duration> Core::next_deadline() const {
     if (other && (!next || *other < *next)) next = other;
   };
   earliest(waiters.next_deadline());
-  // Wall-clock instants, seen from now. A jump of the wall clock only makes the look come early or late, not wrong: the
-  // loop looks at least once a second.
-  const auto at = [this](Timestamp wall) { return now.steady + std::max(wall - now.wall, Duration{0}); };
+  // Wall-clock instants, seen from now. A jump of the wall clock only makes the look come early or
+  // late, not wrong: the loop looks at least once a second.
+  const auto at = [this](Timestamp wall) {
+    return now.steady + std::max(wall - now.wall, Duration{0});
+  };
   if (const keys::Timer* timer = timers_.known_head()) earliest(at(timer->due));
   if (!sweeps.empty()) earliest(at(std::get<Timestamp>(*sweeps.begin())));
   return next;

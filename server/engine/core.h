@@ -1,8 +1,9 @@
-// What the commands share: the queues, the tasks in hand, the timers, and the one way to change a task.
+// What the commands share: the queues, the tasks in hand, the timers, and the one way to change a
+// task.
 //
-// Each command is a function over Core in a file of its own (submit.cpp, lease.cpp, settle.cpp …); engine.cpp only
-// picks one. add(), move() and remove() are the only functions that change what is stored about a task, and they keep
-// records, indexes, counts and in-memory windows in step.
+// Each command is a function over Core in a file of its own (submit.cpp, lease.cpp, settle.cpp …);
+// engine.cpp only picks one. add(), move() and remove() are the only functions that change what is
+// stored about a task, and they keep records, indexes, counts and in-memory windows in step.
 //
 // Threads  none: the engine's.
 // Errors   StoreFailure (records.h) when a read fails.
@@ -60,7 +61,8 @@ class Core {
   Queue& queue_of(const Task& task) { return queue_at(task.status.queue()); }
   // too_many_queues
   Result<void> room_for_queues(std::size_t count) const;
-  // The queue of that name, made with default settings when there is none. Precondition: room_for_queues(1).
+  // The queue of that name, made with default settings when there is none. Precondition:
+  // room_for_queues(1).
   Queue& ensure_queue(const std::string& name);
   void store_queue(Queue& queue);
   // Its name is free from now on; what is in it is still there.

@@ -12,11 +12,15 @@ using storage::Table;
 
 namespace {
 
-// Goes over the dead of a queue, those that died first first, and does something to each that the filter names.
+// Goes over the dead of a queue, those that died first first, and does something to each that the
+// filter names.
 class DeadJob : public Job {
  public:
   DeadJob(Ticket ticket, const Queue& queue, DeadFilter filter, Timestamp started_at)
-      : ticket_(ticket), queue_(queue.number()), filter_(std::move(filter)), started_at_(started_at) {}
+      : ticket_(ticket),
+        queue_(queue.number()),
+        filter_(std::move(filter)),
+        started_at_(started_at) {}
 
   bool step(Core& core, std::size_t tasks_max) final {
     if (core.has_queue(queue_) && !done()) {
@@ -36,9 +40,11 @@ class DeadJob : public Job {
   bool matches(const Task& task) const {
     if (task.state() != TaskState::dead || task.status.queue() != queue_) return false;
     if (filter_.type && task.body->type() != *filter_.type) return false;
-    if (filter_.dead_reason && static_cast<DeadReason>(task.status.dead_reason()) != *filter_.dead_reason) return false;
-    if (filter_.error_type &&
-        (task.status.failure_count() == 0 || task.status.last_error_type() != *filter_.error_type)) {
+    if (filter_.dead_reason &&
+        static_cast<DeadReason>(task.status.dead_reason()) != *filter_.dead_reason)
+      return false;
+    if (filter_.error_type && (task.status.failure_count() == 0 ||
+                               task.status.last_error_type() != *filter_.error_type)) {
       return false;
     }
     return !filter_.before || task.status.finished_at() < filter_.before->ms;
@@ -54,7 +60,8 @@ class DeadJob : public Job {
     if (!sorted_ && filter_.limit) sort_ids(core);
     sorted_ = true;
     const std::vector<TaskId>& ids = *filter_.ids;
-    for (; tasks_max > 0 && next_id_ < ids.size() && !done(); --tasks_max) consider(core, ids[next_id_++]);
+    for (; tasks_max > 0 && next_id_ < ids.size() && !done(); --tasks_max)
+      consider(core, ids[next_id_++]);
     return next_id_ == ids.size();
   }
 
@@ -74,14 +81,17 @@ class DeadJob : public Job {
     if (queue.count(TaskState::dead) == 0) return true;
     FinishedHead& head = queue.finished(FinishedClass::dead);
     const std::string prefix = keys::finished_prefix(queue_, FinishedClass::dead);
-    if (next_.empty()) next_ = head.from ? keys::finished(queue_, FinishedClass::dead, *head.from) : prefix;
+    if (next_.empty())
+      next_ = head.from ? keys::finished(queue_, FinishedClass::dead, *head.from) : prefix;
     const std::string begin = next_;
     const std::vector<std::string> found =
         core.records.scan_keys(Table::finished, {begin, storage::prefix_end(prefix)}, tasks_max);
     for (const std::string& key : found) {
       const keys::Finished entry = keys::parse_finished(key);
-      // Who dies after the call began is not meant: a task that dies again at once would be redriven for ever.
-      if (entry.at > started_at_ || (filter_.before && entry.at >= *filter_.before) || done()) return true;
+      // Who dies after the call began is not meant: a task that dies again at once would be
+      // redriven for ever.
+      if (entry.at > started_at_ || (filter_.before && entry.at >= *filter_.before) || done())
+        return true;
       const std::uint64_t chosen_before = chosen_;
       consider(core, entry.id);
       const bool removed = chosen_ != chosen_before;
@@ -148,15 +158,18 @@ void redrive_dead(Core& core, Ticket ticket, RedriveDead&& command) {
   const Queue* queue = core.find_queue(command.name);
   if (queue == nullptr) return core.reply(ticket, no_such_queue(command.name));
   if (command.to_queue && core.find_queue(*command.to_queue) == nullptr) {
-    if (Result<void> room = core.room_for_queues(1); !room) return core.reply(ticket, std::move(room).error());
+    if (Result<void> room = core.room_for_queues(1); !room)
+      return core.reply(ticket, std::move(room).error());
   }
-  core.jobs.push_back(std::make_unique<RedriveJob>(ticket, *queue, std::move(command), core.now.wall));
+  core.jobs.push_back(
+      std::make_unique<RedriveJob>(ticket, *queue, std::move(command), core.now.wall));
 }
 
 void discard_dead(Core& core, Ticket ticket, DiscardDead&& command) {
   const Queue* queue = core.find_queue(command.name);
   if (queue == nullptr) return core.reply(ticket, no_such_queue(command.name));
-  core.jobs.push_back(std::make_unique<DiscardJob>(ticket, *queue, std::move(command.filter), core.now.wall));
+  core.jobs.push_back(
+      std::make_unique<DiscardJob>(ticket, *queue, std::move(command.filter), core.now.wall));
 }
 
 }  // namespace quern::engine

@@ -15,8 +15,9 @@ namespace {
 // Whether the attempt ran into its hard limit, rather than its worker falling silent.
 bool timed_out(Core& core, const Task& task) {
   const record::Lease& lease = task.status.lease();
-  const std::optional<Duration> timeout = task.body->has_timeout_ms() ? std::optional(Duration{task.body->timeout_ms()})
-                                                                      : core.queue_of(task).settings().timeout;
+  const std::optional<Duration> timeout = task.body->has_timeout_ms()
+                                              ? std::optional(Duration{task.body->timeout_ms()})
+                                              : core.queue_of(task).settings().timeout;
   return timeout && lease.expires_at() >= lease.attempt_started_at() + timeout->count();
 }
 
@@ -43,7 +44,8 @@ void forget(Core& core, Task& task) {
 
 // The timer of a task that its key kept. Settings may have changed meanwhile.
 void forget_or_keep(Core& core, Task& task) {
-  const FinishedClass finished_class = task.state() == TaskState::dead ? FinishedClass::dead : FinishedClass::done;
+  const FinishedClass finished_class =
+      task.state() == TaskState::dead ? FinishedClass::dead : FinishedClass::done;
   const std::optional<Duration> retention = retention_of(core.queue_of(task), finished_class);
   const std::optional<Timestamp> due =
       retention ? std::optional(Timestamp{task.status.finished_at()} + *retention) : std::nullopt;
@@ -58,11 +60,13 @@ bool sweep(Core& core, Queue& queue, FinishedClass finished_class, std::size_t t
   core.schedule_sweep(queue, finished_class, std::nullopt);
   const std::optional<Duration> retention = retention_of(queue, finished_class);
   if (!retention) return false;
-  // The scan begins with the last one that was looked at, so it must see at least one more to get on.
+  // The scan begins with the last one that was looked at, so it must see at least one more to get
+  // on.
   tasks_max = std::max<std::size_t>(tasks_max, 2);
   FinishedHead& head = queue.finished(finished_class);
   const std::string prefix = keys::finished_prefix(queue.number(), finished_class);
-  const std::string begin = head.from ? keys::finished(queue.number(), finished_class, *head.from) : prefix;
+  const std::string begin =
+      head.from ? keys::finished(queue.number(), finished_class, *head.from) : prefix;
   const std::vector<std::string> found =
       core.records.scan_keys(Table::finished, {begin, storage::prefix_end(prefix)}, tasks_max);
   for (const std::string& key : found) {
@@ -105,10 +109,13 @@ void end_leases(Core& core, std::size_t tasks_max) {
     if (!id) return;
     std::optional<Task> task = core.find(*id);
     if (timed_out(core, *task)) {
-      fail(core, *task, {"timeout", "the attempt ran longer than its timeout_ms", ""}, true, {}, {});
+      fail(core, *task, {"timeout", "the attempt ran longer than its timeout_ms", ""}, true, {},
+           {});
     } else {
-      fail(core, *task, {"lease_expired", "the worker neither settled the task nor sent a heartbeat in time", ""}, true,
-           {}, {});
+      fail(
+          core, *task,
+          {"lease_expired", "the worker neither settled the task nor sent a heartbeat in time", ""},
+          true, {}, {});
     }
   }
 }

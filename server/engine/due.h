@@ -1,4 +1,5 @@
-// What happens by itself when its time has come: leases that end, tasks that become ready or expire, retention.
+// What happens by itself when its time has come: leases that end, tasks that become ready or
+// expire, retention.
 //
 // Each does at most `tasks_max` tasks and leaves the rest for the next tick.
 #pragma once

@@ -27,9 +27,15 @@ void dispatch(Core& core, Ticket ticket, PauseQueue&& c) { pause_queue(core, tic
 void dispatch(Core& core, Ticket ticket, DeleteQueue&& c) { delete_queue(core, ticket, c); }
 void dispatch(Core& core, Ticket ticket, GetQueue&& c) { get_queue(core, ticket, c); }
 void dispatch(Core& core, Ticket ticket, ListQueues&& c) { list_queues(core, ticket, c); }
-void dispatch(Core& core, Ticket ticket, PurgeQueue&& c) { purge_queue(core, ticket, std::move(c)); }
-void dispatch(Core& core, Ticket ticket, RedriveDead&& c) { redrive_dead(core, ticket, std::move(c)); }
-void dispatch(Core& core, Ticket ticket, DiscardDead&& c) { discard_dead(core, ticket, std::move(c)); }
+void dispatch(Core& core, Ticket ticket, PurgeQueue&& c) {
+  purge_queue(core, ticket, std::move(c));
+}
+void dispatch(Core& core, Ticket ticket, RedriveDead&& c) {
+  redrive_dead(core, ticket, std::move(c));
+}
+void dispatch(Core& core, Ticket ticket, DiscardDead&& c) {
+  discard_dead(core, ticket, std::move(c));
+}
 void dispatch(Core& core, Ticket ticket, Drain&&) {
   core.draining = true;
   for (const Ticket parked : core.waiters.all()) answer_parked(core, parked);
@@ -52,8 +58,8 @@ void guarded(Core& core, Work&& work) {
 Engine::Engine(std::unique_ptr<Core> core) : core_(std::move(core)) {}
 Engine::~Engine() = default;
 
-Result<std::unique_ptr<Engine>> Engine::recover(const storage::Reader& store, Random& random, const Options& options,
-                                                Now now) {
+Result<std::unique_ptr<Engine>> Engine::recover(const storage::Reader& store, Random& random,
+                                                const Options& options, Now now) {
   try {
     auto core = std::make_unique<Core>(store, random, options);
     core->now = now;

@@ -1,10 +1,11 @@
-// Decides what each command does to the queues. Holds no clock, thread, socket or disk of its own: time comes in as
-// `now`, randomness and committed state as interfaces, effects leave as a batch and replies, so that equal inputs give
-// equal outcomes.
+// Decides what each command does to the queues. Holds no clock, thread, socket or disk of its own:
+// time comes in as `now`, randomness and committed state as interfaces, effects leave as a batch
+// and replies, so that equal inputs give equal outcomes.
 //
 // Shape    task states and every transition: LIFECYCLE.md.
 // Threads  not synchronised; the engine thread owns it.
-// Errors   an Error outcome changed nothing. failure(): the store could not be read; what is staged must be dropped and
+// Errors   an Error outcome changed nothing. failure(): the store could not be read; what is staged
+// must be dropped and
 //          the engine recovered anew.
 #pragma once
 
@@ -14,12 +15,12 @@
 #include <vector>
 
 #include "engine/command.h"
+#include "engine/now.h"
 #include "engine/outcome.h"
+#include "engine/random_source.h"
 #include "quern/protocol/limits.h"
 #include "quern/protocol/result.h"
 #include "quern/storage/store.h"
-#include "engine/random_source.h"
-#include "engine/now.h"
 
 namespace quern::engine {
 
@@ -32,17 +33,19 @@ class Engine {
     std::size_t queues_max = limits::queues_max;
     // How many entries at the head of each lane of a queue, and of the timers, are kept in memory.
     std::size_t window_entries = 1024;
-    // How much background work (due timers, ended leases, retention, redrives …) one tick does at most, so that nobody
-    // waits long behind it.
+    // How much background work (due timers, ended leases, retention, redrives …) one tick does at
+    // most, so that nobody waits long behind it.
     std::size_t tick_tasks_max = 512;
   };
 
-  // Picks up where the last commit in `store` left off. `store` and `random` must outlive the engine.
-  static Result<std::unique_ptr<Engine>> recover(const storage::Reader& store, Random& random, const Options& options,
-                                                 Now now);
+  // Picks up where the last commit in `store` left off. `store` and `random` must outlive the
+  // engine.
+  static Result<std::unique_ptr<Engine>> recover(const storage::Reader& store, Random& random,
+                                                 const Options& options, Now now);
   ~Engine();
 
-  // Stages the effects and the reply of `command`. A parked call is replied to by a later apply() or tick().
+  // Stages the effects and the reply of `command`. A parked call is replied to by a later apply()
+  // or tick().
   void apply(Ticket ticket, Command&& command, Now now);
 
   // Stages what is due at `now`. Bounded: next_deadline() says when there is more.
@@ -53,7 +56,8 @@ class Engine {
   // To be released once that batch is durable.
   std::vector<Reply> take_replies();
 
-  // When tick() next has work, in steady time; not after `now.steady` of the last tick when it has some left already.
+  // When tick() next has work, in steady time; not after `now.steady` of the last tick when it has
+  // some left already.
   std::optional<Duration> next_deadline() const;
 
   const std::optional<Error>& failure() const;

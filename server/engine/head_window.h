@@ -1,8 +1,9 @@
 // The head of an ordered table, in memory: what comes next is here, the rest is on disk.
 //
-// Shape    all entries up to a bound are in the window; behind the bound they are only on disk. The bound moves forward
-//          when the window is used up and refilled, so no scan ever passes over what was already taken (on an LSM tree
-//          that would be a scan over tombstones).
+// Shape    all entries up to a bound are in the window; behind the bound they are only on disk. The
+// bound moves forward
+//          when the window is used up and refilled, so no scan ever passes over what was already
+//          taken (on an LSM tree that would be a scan over tombstones).
 // Threads  none: the engine's.
 #pragma once
 
@@ -16,11 +17,13 @@ namespace quern::engine {
 template <typename Entry>
 class HeadWindow {
  public:
-  // Starts empty, with everything from `from` on on disk; or knowing that there is nothing on disk at all.
+  // Starts empty, with everything from `from` on on disk; or knowing that there is nothing on disk
+  // at all.
   HeadWindow(std::size_t entries_max, std::optional<Entry> from)
       : entries_max_(entries_max), more_on_disk_(from.has_value()), from_(from.value_or(Entry{})) {}
 
-  // Tells the window of an entry that was staged. Not more than a size: behind the bound it is left to the disk.
+  // Tells the window of an entry that was staged. Not more than a size: behind the bound it is left
+  // to the disk.
   void insert(const Entry& entry) {
     if (more_on_disk_ && !bound_) {
       if (entry < from_) from_ = entry;
@@ -33,8 +36,9 @@ class HeadWindow {
 
   void erase(const Entry& entry) { entries_.erase(entry); }
 
-  // The first entry, or null when there is none at all. `load(from, after, count_max, out)` appends up to count_max
-  // entries in order to `out`: those behind `after` when it is set, else those from `from` on.
+  // The first entry, or null when there is none at all. `load(from, after, count_max, out)` appends
+  // up to count_max entries in order to `out`: those behind `after` when it is set, else those from
+  // `from` on.
   template <typename Load>
   const Entry* head(Load&& load) {
     while (entries_.empty() && more_on_disk_) {
@@ -61,8 +65,9 @@ class HeadWindow {
 
   std::size_t entries_max_;
   bool more_on_disk_;
-  Entry from_;                  // nothing on disk lies before it
-  std::optional<Entry> bound_;  // everything up to here is in entries_; set once something was loaded or given back
+  Entry from_;  // nothing on disk lies before it
+  std::optional<Entry>
+      bound_;  // everything up to here is in entries_; set once something was loaded or given back
   std::set<Entry> entries_;
 };
 

@@ -14,8 +14,9 @@ Lane::Lane(std::uint32_t queue, std::uint32_t priority, std::size_t window_entri
       cursor_(cursor),
       fresh_more_on_disk_(from_disk),
       fresh_seen_(cursor.fresh_done),
-      returned_(window_entries,
-                from_disk ? std::optional(cursor.returned_from.value_or(ReadyEntry{})) : std::nullopt) {}
+      returned_(window_entries, from_disk
+                                    ? std::optional(cursor.returned_from.value_or(ReadyEntry{}))
+                                    : std::nullopt) {}
 
 void Lane::add_fresh(const TaskId& id) {
   if (fresh_more_on_disk_) return;
@@ -58,11 +59,11 @@ const TaskId* Lane::fresh_head(const Records& records) {
   while (fresh_at_ == fresh_.size() && fresh_more_on_disk_) {
     fresh_.clear();
     fresh_at_ = 0;
-    const std::size_t examined =
-        records.scan_fresh(queue_, priority_, fresh_seen_, window_entries_, [this](const TaskId& id, bool fresh) {
-          fresh_seen_ = id;
-          if (fresh) fresh_.push_back(id);
-        });
+    const std::size_t examined = records.scan_fresh(queue_, priority_, fresh_seen_, window_entries_,
+                                                    [this](const TaskId& id, bool fresh) {
+                                                      fresh_seen_ = id;
+                                                      if (fresh) fresh_.push_back(id);
+                                                    });
     fresh_more_on_disk_ = examined == window_entries_;
   }
   return fresh_at_ == fresh_.size() ? nullptr : &fresh_[fresh_at_];
@@ -71,8 +72,8 @@ const TaskId* Lane::fresh_head(const Records& records) {
 std::optional<ReadyEntry> Lane::head(const Records& records) {
   const TaskId* fresh = fresh_head(records);
   const ReadyEntry* returned =
-      returned_.head([&](const ReadyEntry& from, const std::optional<ReadyEntry>& after, std::size_t count_max,
-                         std::vector<ReadyEntry>& out) {
+      returned_.head([&](const ReadyEntry& from, const std::optional<ReadyEntry>& after,
+                         std::size_t count_max, std::vector<ReadyEntry>& out) {
         records.scan_ready(queue_, priority_, from, after, count_max, out);
       });
   if (fresh == nullptr && returned == nullptr) return std::nullopt;

@@ -1,9 +1,10 @@
 // The ready tasks of one priority of one queue, in the order in which they are to be leased.
 //
-// Shape    two streams, merged by (ready_at, id). Fresh: as submitted, in order of submission; they need no entry of their
-//          own, since their bodies lie in that order already and a cursor says how far they were taken. Returned: ready
-//          again after a delay, a retry, a release or a redrive; listed in the ready table.
-//          Of both only the head is in memory.
+// Shape    two streams, merged by (ready_at, id). Fresh: as submitted, in order of submission; they
+// need no entry of their
+//          own, since their bodies lie in that order already and a cursor says how far they were
+//          taken. Returned: ready again after a delay, a retry, a release or a redrive; listed in
+//          the ready table. Of both only the head is in memory.
 // Threads  none: the engine's.
 #pragma once
 
@@ -33,12 +34,13 @@ inline Timestamp fresh_ready_at(const TaskId& id) {
 class Lane {
  public:
   struct Cursor {
-    std::optional<TaskId> fresh_done;       // every fresh task up to this one has left the lane
+    std::optional<TaskId> fresh_done;         // every fresh task up to this one has left the lane
     std::optional<ReadyEntry> returned_from;  // nothing in the ready table lies before this
   };
 
   // `from_disk`: there may be ready tasks in the store, behind `cursor`.
-  Lane(std::uint32_t queue, std::uint32_t priority, std::size_t window_entries, bool from_disk, const Cursor& cursor);
+  Lane(std::uint32_t queue, std::uint32_t priority, std::size_t window_entries, bool from_disk,
+       const Cursor& cursor);
 
   void add_fresh(const TaskId& id);
   void remove_fresh(const TaskId& id);
@@ -58,9 +60,9 @@ class Lane {
   std::size_t window_entries_;
   Cursor cursor_;
 
-  std::vector<TaskId> fresh_;     // from fresh_at_ on: ascending
+  std::vector<TaskId> fresh_;  // from fresh_at_ on: ascending
   std::size_t fresh_at_ = 0;
-  bool fresh_more_on_disk_;       // tasks behind fresh_seen_ are not in fresh_
+  bool fresh_more_on_disk_;           // tasks behind fresh_seen_ are not in fresh_
   std::optional<TaskId> fresh_seen_;  // the last id that was in the window or examined for it
 
   HeadWindow<ReadyEntry> returned_;

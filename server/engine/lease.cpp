@@ -23,8 +23,9 @@ std::optional<Task> lease_best(Core& core, std::vector<Queue*>& queues, const Le
     if (!best) return std::nullopt;
     std::optional<Task> task = core.find(best->entry.id);
     if (!task || task->state() != TaskState::ready) {
-      throw StoreFailure{{.code = ErrorCode::store_corrupt,
-                          .detail = "task " + best->entry.id.text() + " is listed as ready but is not"}};
+      throw StoreFailure{
+          {.code = ErrorCode::store_corrupt,
+           .detail = "task " + best->entry.id.text() + " is listed as ready but is not"}};
     }
     if (task->status.attempts() >= core.max_attempts(*task)) {
       give_up(core, *task);
@@ -57,13 +58,17 @@ void lease(Core& core, Ticket ticket, Lease&& command) {
   std::vector<Settled> settled = settle_all(core, std::move(command.settle));
   command.settle.clear();
   if (core.draining && settled.empty()) {
-    return core.reply(ticket, Error{.code = ErrorCode::draining,
-                                    .detail = "the server is shutting down and gives out no leases; try again when it is back",
-                                    .retry_after_seconds = 5});
+    return core.reply(
+        ticket,
+        Error{.code = ErrorCode::draining,
+              .detail =
+                  "the server is shutting down and gives out no leases; try again when it is back",
+              .retry_after_seconds = 5});
   }
   std::vector<TaskView> leased;
   if (!core.draining) leased = lease_ready(core, command);
-  const bool parks = leased.empty() && command.tasks_max > 0 && command.wait > Duration{0} && !core.draining;
+  const bool parks =
+      leased.empty() && command.tasks_max > 0 && command.wait > Duration{0} && !core.draining;
   if (!parks) return core.reply(ticket, Leased{std::move(leased), std::move(settled)});
   const Duration deadline = core.now.steady + command.wait;
   core.waiters.park(ticket, Waiters::ParkedLease{std::move(command), std::move(settled)}, deadline);

@@ -5,8 +5,9 @@
 
 namespace quern::engine {
 
-// Both only ever grow within a process. `wall` is for what is stored or shown: delays, retries, retention. `steady` is
-// for how long something took: leases, time-outs, long-polls, so that a jump of the wall clock ends no lease.
+// Both only ever grow within a process. `wall` is for what is stored or shown: delays, retries,
+// retention. `steady` is for how long something took: leases, time-outs, long-polls, so that a jump
+// of the wall clock ends no lease.
 struct Now {
   Timestamp wall;
   Duration steady{0};  // since an arbitrary start

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "engine/command.h"
-#include "quern/protocol/result.h"
 #include "engine/task_view.h"
+#include "quern/protocol/result.h"
 
 namespace quern::engine {
 
@@ -55,7 +55,8 @@ struct Counted {
 };
 struct Done {};
 
-using Outcome = std::variant<Error, Submitted, SettledMany, Leased, OneTask, LeaseExtended, OneQueue, QueuePage, Counted, Done>;
+using Outcome = std::variant<Error, Submitted, SettledMany, Leased, OneTask, LeaseExtended,
+                             OneQueue, QueuePage, Counted, Done>;
 
 struct Reply {
   Ticket ticket = 0;

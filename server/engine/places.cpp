@@ -4,7 +4,8 @@
 
 namespace quern::engine {
 
-Places places_of(const TaskId& id, const record::TaskBody& body, const record::TaskStatus& status, bool as_submitted) {
+Places places_of(const TaskId& id, const record::TaskBody& body, const record::TaskStatus& status,
+                 bool as_submitted) {
   Places places{.queue = status.queue(), .priority = body.priority()};
   places.moved = status.queue() != id.queue();
   if (status.forget_at() != 0) places.forget_at = Timestamp{status.forget_at()};
@@ -34,7 +35,8 @@ Places places_of(const TaskId& id, const record::TaskBody& body, const record::T
   }
 
   // Expiry concerns the first start only.
-  const bool waits = state == TaskState::scheduled || state == TaskState::ready || state == TaskState::blocked;
+  const bool waits =
+      state == TaskState::scheduled || state == TaskState::ready || state == TaskState::blocked;
   if (waits && body.expires_at() != 0 && status.started_at() == 0 && !status.expiry_cleared()) {
     places.expire_at = Timestamp{body.expires_at()};
   }

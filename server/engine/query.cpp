@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <map>
 
-#include "quern/protocol/limits.h"
-#include "quern/storage/keys.h"
 #include "engine/records.h"
 #include "engine/task_record.h"
+#include "quern/protocol/limits.h"
+#include "quern/storage/keys.h"
 
 namespace quern::engine {
 
@@ -40,9 +40,11 @@ class QueueFacts {
     record::QueueRecord stored;
     if (!*found || !stored.ParseFromString(value)) {
       return Error{.code = ErrorCode::store_corrupt,
-                   .detail = "the record of queue number " + std::to_string(number) + " is missing or damaged"};
+                   .detail = "the record of queue number " + std::to_string(number) +
+                             " is missing or damaged"};
     }
-    const Facts facts{std::make_shared<const std::string>(stored.name()), stored.settings().max_attempts()};
+    const Facts facts{std::make_shared<const std::string>(stored.name()),
+                      stored.settings().max_attempts()};
     return known_.emplace(number, facts).first->second;
   }
 
@@ -60,7 +62,8 @@ Result<std::optional<keys::QueueNumber>> number_of(const Reader& reader, std::st
 }
 
 // nullopt: no such task.
-Result<std::optional<TaskView>> load_view(const Reader& reader, QueueFacts& queues, const TaskId& id) {
+Result<std::optional<TaskView>> load_view(const Reader& reader, QueueFacts& queues,
+                                          const TaskId& id) {
   Result<std::shared_ptr<record::TaskBody>> body = load_body(reader, id);
   if (!body) return std::move(body).error();
   if (!*body) return std::optional<TaskView>();
@@ -73,7 +76,8 @@ Result<std::optional<TaskView>> load_view(const Reader& reader, QueueFacts& queu
   Result<QueueFacts::Facts> facts = queues.of(view.status.queue());
   if (!facts) return std::move(facts).error();
   view.queue = facts->name;
-  view.max_attempts = view.body->has_max_attempts() ? view.body->max_attempts() : facts->max_attempts;
+  view.max_attempts =
+      view.body->has_max_attempts() ? view.body->max_attempts() : facts->max_attempts;
   Result<std::vector<record::FailureRecord>> failures = load_failures(reader, id, view.status);
   if (!failures) return std::move(failures).error();
   view.failures = std::move(*failures);
@@ -82,8 +86,10 @@ Result<std::optional<TaskView>> load_view(const Reader& reader, QueueFacts& queu
 
 // Appends up to `count_max` ids that follow `after` under `prefix` (keys: prefix, id).
 Result<void> collect_ids(const Reader& reader, Table table, const std::string& prefix,
-                         const std::optional<TaskId>& after, std::size_t count_max, std::vector<TaskId>& out) {
-  const Range range{after ? key_after(prefix + std::string(after->view())) : prefix, storage::prefix_end(prefix)};
+                         const std::optional<TaskId>& after, std::size_t count_max,
+                         std::vector<TaskId>& out) {
+  const Range range{after ? key_after(prefix + std::string(after->view())) : prefix,
+                    storage::prefix_end(prefix)};
   std::size_t count = 0;
   return reader.scan(table, range, [&](std::string_view key, std::string_view) {
     out.push_back(keys::trailing_id(key));
@@ -91,15 +97,18 @@ Result<void> collect_ids(const Reader& reader, Table table, const std::string& p
   });
 }
 
-// The next ids, oldest first, of a queue or a correlation id. Fewer than `count_max`: there are no more.
+// The next ids, oldest first, of a queue or a correlation id. Fewer than `count_max`: there are no
+// more.
 class IdSource {
  public:
   IdSource(const Reader& reader, std::optional<keys::QueueNumber> queue, const TaskQuery& query)
       : reader_(reader), queue_(queue), query_(query) {}
 
-  Result<std::vector<TaskId>> next(const std::optional<TaskId>& after, std::size_t count_max) const {
+  Result<std::vector<TaskId>> next(const std::optional<TaskId>& after,
+                                   std::size_t count_max) const {
     std::vector<TaskId> ids;
-    Result<void> collected = query_.correlation_id ? of_correlation(after, count_max, ids) : of_queue(after, count_max, ids);
+    Result<void> collected = query_.correlation_id ? of_correlation(after, count_max, ids)
+                                                   : of_queue(after, count_max, ids);
     if (!collected) return std::move(collected).error();
     std::sort(ids.begin(), ids.end());
     if (ids.size() > count_max) ids.resize(count_max);
@@ -107,16 +116,20 @@ class IdSource {
   }
 
  private:
-  Result<void> of_correlation(const std::optional<TaskId>& after, std::size_t count_max, std::vector<TaskId>& ids) const {
+  Result<void> of_correlation(const std::optional<TaskId>& after, std::size_t count_max,
+                              std::vector<TaskId>& ids) const {
     // The root of an operation has no entry: its own id is its correlation id.
     const std::optional<TaskId> root = TaskId::parse(*query_.correlation_id);
     if (root && (!after || *after < *root)) ids.push_back(*root);
-    return collect_ids(reader_, Table::correlation, keys::correlation_prefix(*query_.correlation_id), after, count_max, ids);
+    return collect_ids(reader_, Table::correlation,
+                       keys::correlation_prefix(*query_.correlation_id), after, count_max, ids);
   }
 
-  Result<void> of_queue(const std::optional<TaskId>& after, std::size_t count_max, std::vector<TaskId>& ids) const {
+  Result<void> of_queue(const std::optional<TaskId>& after, std::size_t count_max,
+                        std::vector<TaskId>& ids) const {
     for (std::uint8_t lane = 0; lane <= TaskId::lane_later; ++lane) {
-      Result<void> r = collect_ids(reader_, Table::tasks, keys::lane_prefix(*queue_, lane), after, count_max, ids);
+      Result<void> r = collect_ids(reader_, Table::tasks, keys::lane_prefix(*queue_, lane), after,
+                                   count_max, ids);
       if (!r) return r;
     }
     return collect_ids(reader_, Table::moved, keys::queue_prefix(*queue_), after, count_max, ids);
@@ -179,12 +192,13 @@ Result<TaskPage> list_tasks(const Reader& reader, const TaskQuery& query) {
   return page;
 }
 
-Result<DeadPage> list_dead(const Reader& reader, std::string_view name, std::optional<DeadCursor> before,
-                           std::size_t limit) {
+Result<DeadPage> list_dead(const Reader& reader, std::string_view name,
+                           std::optional<DeadCursor> before, std::size_t limit) {
   Result<std::optional<keys::QueueNumber>> number = number_of(reader, name);
   if (!number) return std::move(number).error();
   if (!*number) {
-    return Error{.code = ErrorCode::queue_not_found, .detail = "there is no queue " + std::string(name)};
+    return Error{.code = ErrorCode::queue_not_found,
+                 .detail = "there is no queue " + std::string(name)};
   }
   DeadPage page;
   std::string value;
@@ -202,10 +216,11 @@ Result<DeadPage> list_dead(const Reader& reader, std::string_view name, std::opt
     range.end = keys::finished(**number, keys::FinishedClass::dead, {before->died_at, before->id});
   }
   std::vector<keys::Finished> entries;
-  Result<void> scanned = reader.scan(Table::finished, range, [&](std::string_view key, std::string_view) {
-    entries.push_back(keys::parse_finished(key));
-    return entries.size() <= limit;
-  });
+  Result<void> scanned =
+      reader.scan(Table::finished, range, [&](std::string_view key, std::string_view) {
+        entries.push_back(keys::parse_finished(key));
+        return entries.size() <= limit;
+      });
   if (!scanned) return std::move(scanned).error();
 
   QueueFacts queues(reader);

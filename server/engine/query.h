@@ -1,4 +1,5 @@
-// Questions answered straight from the store, without the engine: whatever was answered before is in it.
+// Questions answered straight from the store, without the engine: whatever was answered before is
+// in it.
 //
 // Threads  any; pass a snapshot, so that a task is seen at one instant.
 // Errors   store_unavailable, store_corrupt; queue_not_found where said.
@@ -9,9 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "engine/task_view.h"
 #include "quern/protocol/result.h"
 #include "quern/storage/store.h"
-#include "engine/task_view.h"
 
 namespace quern::engine {
 
@@ -28,12 +29,13 @@ struct TaskQuery {
 };
 
 struct TaskPage {
-  std::vector<TaskView> tasks;   // without payloads and results, oldest submitted first; may be short of the limit
-  std::optional<TaskId> next;    // go on after this id; nullopt: that was all
+  std::vector<TaskView>
+      tasks;  // without payloads and results, oldest submitted first; may be short of the limit
+  std::optional<TaskId> next;  // go on after this id; nullopt: that was all
 };
 
-// An unknown queue has no tasks. Examines a bounded number of tasks a call, so that a page may be short, even empty,
-// although `next` says there is more.
+// An unknown queue has no tasks. Examines a bounded number of tasks a call, so that a page may be
+// short, even empty, although `next` says there is more.
 Result<TaskPage> list_tasks(const storage::Reader& reader, const TaskQuery& query);
 
 struct DeadCursor {
@@ -46,7 +48,7 @@ struct DeadPage {
 };
 
 // queue_not_found: there is no such queue.
-Result<DeadPage> list_dead(const storage::Reader& reader, std::string_view queue, std::optional<DeadCursor> before,
-                           std::size_t limit);
+Result<DeadPage> list_dead(const storage::Reader& reader, std::string_view queue,
+                           std::optional<DeadCursor> before, std::size_t limit);
 
 }  // namespace quern::engine

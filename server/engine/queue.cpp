@@ -14,7 +14,8 @@ namespace {
 
 // Cursors are stored as the tail of the keys that they compare with.
 std::string tail(Timestamp at, const TaskId& id) {
-  // The ready key of queue 0 and highest priority is a fixed prefix of five bytes before the time and the id.
+  // The ready key of queue 0 and highest priority is a fixed prefix of five bytes before the time
+  // and the id.
   return keys::ready(0, limits::priority_max, {at, id}).substr(5);
 }
 
@@ -25,20 +26,23 @@ std::optional<keys::Ready> parse_tail(const std::string& bytes) {
 
 }  // namespace
 
-Queue::Queue(QueueNumber number, std::string name, const QueueSettings& settings, Timestamp created_at)
+Queue::Queue(QueueNumber number, std::string name, const QueueSettings& settings,
+             Timestamp created_at)
     : number_(number),
       name_(std::make_shared<const std::string>(std::move(name))),
       settings_(settings),
       created_at_(created_at) {}
 
-Queue::Queue(QueueNumber number, const record::QueueRecord& stored, const record::QueueCounters& counters,
-             std::size_t window_entries)
-    : Queue(number, stored.name(), settings_from(stored.settings()), Timestamp{stored.created_at()}) {
+Queue::Queue(QueueNumber number, const record::QueueRecord& stored,
+             const record::QueueCounters& counters, std::size_t window_entries)
+    : Queue(number, stored.name(), settings_from(stored.settings()),
+            Timestamp{stored.created_at()}) {
   deleting_ = stored.deleting();
   for (int i = 0; i < counters.by_state_size() && i < static_cast<int>(task_state_count); ++i) {
     counts_[static_cast<std::size_t>(i)] = counters.by_state(i);
   }
-  // The lanes are made even where nothing is ready now: their cursors say where to look from when something is.
+  // The lanes are made even where nothing is ready now: their cursors say where to look from when
+  // something is.
   for (std::uint32_t p = 0; p <= limits::priority_max; ++p) {
     Lane::Cursor cursor;
     const int i = static_cast<int>(p);
@@ -54,13 +58,15 @@ Queue::Queue(QueueNumber number, const record::QueueRecord& stored, const record
     if (!some_ready && !cursor.fresh_done && !cursor.returned_from) continue;
     lanes_[p] = std::make_unique<Lane>(number, p, window_entries, some_ready, cursor);
   }
-  if (const auto from = parse_tail(counters.done_from())) finished_[0].from = {from->ready_at, from->id};
-  if (const auto from = parse_tail(counters.dead_from())) finished_[1].from = {from->ready_at, from->id};
+  if (const auto from = parse_tail(counters.done_from()))
+    finished_[0].from = {from->ready_at, from->id};
+  if (const auto from = parse_tail(counters.dead_from()))
+    finished_[1].from = {from->ready_at, from->id};
 }
 
 std::uint64_t Queue::unfinished() const {
-  return count(TaskState::blocked) + count(TaskState::scheduled) + count(TaskState::ready) + count(TaskState::running) +
-         count(TaskState::retrying);
+  return count(TaskState::blocked) + count(TaskState::scheduled) + count(TaskState::ready) +
+         count(TaskState::running) + count(TaskState::retrying);
 }
 
 std::uint64_t Queue::total() const {
@@ -77,7 +83,8 @@ void Queue::subtract(TaskState state) {
 
 Lane& Queue::lane(std::uint32_t priority, std::size_t window_entries) {
   std::unique_ptr<Lane>& lane = lanes_[priority];
-  if (!lane) lane = std::make_unique<Lane>(number_, priority, window_entries, false, Lane::Cursor{});
+  if (!lane)
+    lane = std::make_unique<Lane>(number_, priority, window_entries, false, Lane::Cursor{});
   return *lane;
 }
 
@@ -104,9 +111,11 @@ record::QueueCounters Queue::to_counters() const {
   for (const std::uint64_t n : counts_) stored.add_by_state(n);
   for (const auto& lane : lanes_) {
     const Lane::Cursor cursor = lane ? lane->cursor() : Lane::Cursor{};
-    stored.add_lane_done(cursor.fresh_done ? std::string(cursor.fresh_done->view()) : std::string());
-    stored.add_ready_from(cursor.returned_from ? tail(cursor.returned_from->ready_at, cursor.returned_from->id)
-                                               : std::string());
+    stored.add_lane_done(cursor.fresh_done ? std::string(cursor.fresh_done->view())
+                                           : std::string());
+    stored.add_ready_from(cursor.returned_from
+                              ? tail(cursor.returned_from->ready_at, cursor.returned_from->id)
+                              : std::string());
   }
   if (finished_[0].from) stored.set_done_from(tail(finished_[0].from->at, finished_[0].from->id));
   if (finished_[1].from) stored.set_dead_from(tail(finished_[1].from->at, finished_[1].from->id));

@@ -10,31 +10,31 @@
 #include <string>
 
 #include "engine/lane.h"
+#include "engine/task_view.h"
 #include "quern/protocol/limits.h"
 #include "quern/protocol/queue_settings.h"
 #include "quern/protocol/task_state.h"
 #include "quern/storage/keys.h"
 #include "quern/storage/records.pb.h"
-#include "engine/task_view.h"
 
 namespace quern::engine {
 
 using storage::keys::FinishedClass;
 using storage::keys::QueueNumber;
 
-// Where a queue's finished tasks of one class begin, oldest first: for retention, and for scans that must not pass over
-// what was removed.
+// Where a queue's finished tasks of one class begin, oldest first: for retention, and for scans
+// that must not pass over what was removed.
 struct FinishedHead {
   std::optional<storage::keys::Finished> from;  // nothing in the table lies before this
-  std::optional<Timestamp> sweep_at;            // when retention looks next; nullopt: nothing to look for
+  std::optional<Timestamp> sweep_at;  // when retention looks next; nullopt: nothing to look for
 };
 
 class Queue {
  public:
   Queue(QueueNumber number, std::string name, const QueueSettings& settings, Timestamp created_at);
   // As stored. Lanes read the store when they are first asked.
-  Queue(QueueNumber number, const record::QueueRecord& stored, const record::QueueCounters& counters,
-        std::size_t window_entries);
+  Queue(QueueNumber number, const record::QueueRecord& stored,
+        const record::QueueCounters& counters, std::size_t window_entries);
 
   QueueNumber number() const { return number_; }
   const std::shared_ptr<const std::string>& name() const { return name_; }
@@ -65,8 +65,8 @@ class Queue {
   record::QueueCounters to_counters() const;
   QueueView view(const Records& records, Timestamp now);
 
-  bool dirty = false;       // counters to be staged with the next batch
-  bool wake_due = false;    // became ready while somebody was parked on it
+  bool dirty = false;     // counters to be staged with the next batch
+  bool wake_due = false;  // became ready while somebody was parked on it
 
  private:
   QueueNumber number_;

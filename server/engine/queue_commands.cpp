@@ -13,9 +13,11 @@ void apply_settings(Core& core, Queue& queue, const QueueSettings& settings) {
   queue.set_settings(settings);
   core.store_queue(queue);
   const bool any_done = queue.count(TaskState::succeeded) + queue.count(TaskState::cancelled) > 0;
-  core.schedule_sweep(queue, FinishedClass::done, any_done ? std::optional(core.now.wall) : std::nullopt);
+  core.schedule_sweep(queue, FinishedClass::done,
+                      any_done ? std::optional(core.now.wall) : std::nullopt);
   const bool sweeps_dead = settings.dead_retention && queue.count(TaskState::dead) > 0;
-  core.schedule_sweep(queue, FinishedClass::dead, sweeps_dead ? std::optional(core.now.wall) : std::nullopt);
+  core.schedule_sweep(queue, FinishedClass::dead,
+                      sweeps_dead ? std::optional(core.now.wall) : std::nullopt);
   if (!settings.paused && !queue.wake_due && core.waiters.any_on(*queue.name())) {
     queue.wake_due = true;
     core.wake.push_back(&queue);
@@ -31,12 +33,14 @@ void answer(Core& core, Ticket ticket, Queue& queue) {
 Error no_such_queue(std::string_view name) {
   return Error{.code = ErrorCode::queue_not_found,
                .detail = "there is no queue " + std::string(name) +
-                         "; a queue is made by its first task or by PUT /queues/" + std::string(name)};
+                         "; a queue is made by its first task or by PUT /queues/" +
+                         std::string(name)};
 }
 
 void put_queue(Core& core, Ticket ticket, const PutQueue& command) {
   if (core.find_queue(command.name) == nullptr) {
-    if (Result<void> room = core.room_for_queues(1); !room) return core.reply(ticket, std::move(room).error());
+    if (Result<void> room = core.room_for_queues(1); !room)
+      return core.reply(ticket, std::move(room).error());
   }
   Queue& queue = core.ensure_queue(command.name);
   apply_settings(core, queue, command.settings);

@@ -18,7 +18,8 @@ bool QueueWalk::step(Core& core, std::size_t tasks_max, const std::function<void
   return step_table(core, Table::moved, left, visit);
 }
 
-bool QueueWalk::step_table(Core& core, Table table, std::size_t& left, const std::function<void(Task&)>& visit) {
+bool QueueWalk::step_table(Core& core, Table table, std::size_t& left,
+                           const std::function<void(Task&)>& visit) {
   if (left == 0) return false;
   const storage::Range range{next_, storage::prefix_end(keys::queue_prefix(queue_))};
   const std::vector<std::string> found = core.records.scan_keys(table, range, left);

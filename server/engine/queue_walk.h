@@ -18,7 +18,8 @@ class QueueWalk {
 
  private:
   // The queue's own tasks by lane, then those that were redriven into it.
-  bool step_table(Core& core, storage::Table table, std::size_t& left, const std::function<void(Task&)>& visit);
+  bool step_table(Core& core, storage::Table table, std::size_t& left,
+                  const std::function<void(Task&)>& visit);
 
   QueueNumber queue_;
   TaskId newest_;

@@ -28,7 +28,8 @@ void Records::scan(Table table, const Range& range, const storage::Reader::Visit
   must(staged_.scan(table, range, visit));
 }
 
-std::vector<std::string> Records::scan_keys(Table table, const Range& range, std::size_t count_max) const {
+std::vector<std::string> Records::scan_keys(Table table, const Range& range,
+                                            std::size_t count_max) const {
   std::vector<std::string> found;
   if (count_max == 0) return found;
   scan(table, range, [&](std::string_view key, std::string_view) {
@@ -38,8 +39,8 @@ std::vector<std::string> Records::scan_keys(Table table, const Range& range, std
   return found;
 }
 
-std::size_t Records::scan_fresh(std::uint32_t queue, std::uint32_t lane, const std::optional<TaskId>& after,
-                                std::size_t count_max,
+std::size_t Records::scan_fresh(std::uint32_t queue, std::uint32_t lane,
+                                const std::optional<TaskId>& after, std::size_t count_max,
                                 const std::function<void(const TaskId&, bool fresh)>& visit) const {
   const std::string prefix = keys::lane_prefix(queue, static_cast<std::uint8_t>(lane));
   const Range range{after ? key_after(keys::task(*after)) : prefix, storage::prefix_end(prefix)};
@@ -66,10 +67,11 @@ void Records::scan_ready(std::uint32_t queue, std::uint32_t priority, const Read
   }
 }
 
-void Records::scan_timers(const keys::Timer& from, const std::optional<keys::Timer>& after, std::size_t count_max,
-                          std::vector<keys::Timer>& out) const {
+void Records::scan_timers(const keys::Timer& from, const std::optional<keys::Timer>& after,
+                          std::size_t count_max, std::vector<keys::Timer>& out) const {
   const Range range{after ? key_after(keys::timer(*after)) : keys::timer(from), ""};
-  for (const std::string& key : scan_keys(Table::timers, range, count_max)) out.push_back(keys::parse_timer(key));
+  for (const std::string& key : scan_keys(Table::timers, range, count_max))
+    out.push_back(keys::parse_timer(key));
 }
 
 }  // namespace quern::engine

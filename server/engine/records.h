@@ -1,7 +1,8 @@
 // The engine's view of the store: typed records over what is committed and what is staged.
 //
 // Threads  none: the engine's.
-// Errors   a failed read leaves memory and disk out of step, so it ends the engine: StoreFailure is thrown here, caught
+// Errors   a failed read leaves memory and disk out of step, so it ends the engine: StoreFailure is
+// thrown here, caught
 //          in Engine's public functions and nowhere else, and never leaves them.
 #pragma once
 
@@ -53,16 +54,22 @@ class Records {
   std::shared_ptr<record::TaskBody> body(const TaskId& id) const;
   std::optional<record::TaskStatus> status(const TaskId& id) const;  // nullopt: as submitted
 
-  // Up to `count_max` bodies of a lane behind `after`; `fresh`: it has no status of its own. Returns how many there were.
-  std::size_t scan_fresh(std::uint32_t queue, std::uint32_t lane, const std::optional<TaskId>& after,
-                         std::size_t count_max, const std::function<void(const TaskId&, bool fresh)>& visit) const;
+  // Up to `count_max` bodies of a lane behind `after`; `fresh`: it has no status of its own.
+  // Returns how many there were.
+  std::size_t scan_fresh(std::uint32_t queue, std::uint32_t lane,
+                         const std::optional<TaskId>& after, std::size_t count_max,
+                         const std::function<void(const TaskId&, bool fresh)>& visit) const;
   void scan_ready(std::uint32_t queue, std::uint32_t priority, const ReadyEntry& from,
-                  const std::optional<ReadyEntry>& after, std::size_t count_max, std::vector<ReadyEntry>& out) const;
-  void scan_timers(const storage::keys::Timer& from, const std::optional<storage::keys::Timer>& after,
-                   std::size_t count_max, std::vector<storage::keys::Timer>& out) const;
+                  const std::optional<ReadyEntry>& after, std::size_t count_max,
+                  std::vector<ReadyEntry>& out) const;
+  void scan_timers(const storage::keys::Timer& from,
+                   const std::optional<storage::keys::Timer>& after, std::size_t count_max,
+                   std::vector<storage::keys::Timer>& out) const;
   // The keys of a range, at most `count_max`.
-  std::vector<std::string> scan_keys(storage::Table table, const storage::Range& range, std::size_t count_max) const;
-  void scan(storage::Table table, const storage::Range& range, const storage::Reader::Visitor& visit) const;
+  std::vector<std::string> scan_keys(storage::Table table, const storage::Range& range,
+                                     std::size_t count_max) const;
+  void scan(storage::Table table, const storage::Range& range,
+            const storage::Reader::Visitor& visit) const;
 
  private:
   storage::Staged staged_;

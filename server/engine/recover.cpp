@@ -1,5 +1,5 @@
-// Picking up where the last commit left off. Reads what is in hand (queues, counters, running tasks) and cursors, never the
-// backlog: a restart is quick however much waits.
+// Picking up where the last commit left off. Reads what is in hand (queues, counters, running
+// tasks) and cursors, never the backlog: a restart is quick however much waits.
 
 #include <algorithm>
 
@@ -17,8 +17,9 @@ template <typename Record>
 Record parsed(Table table, std::string_view value) {
   Record record;
   if (!record.ParseFromArray(value.data(), static_cast<int>(value.size()))) {
-    throw StoreFailure{{.code = ErrorCode::store_corrupt,
-                        .detail = "a record of table " + std::to_string(static_cast<int>(table)) + " is damaged"}};
+    throw StoreFailure{
+        {.code = ErrorCode::store_corrupt,
+         .detail = "a record of table " + std::to_string(static_cast<int>(table)) + " is damaged"}};
   }
   return record;
 }
@@ -32,7 +33,8 @@ record::Commit last_commit(const storage::Reader& store) {
 
 }  // namespace
 
-Core::Core(const storage::Reader& store, Random& random_source, const Engine::Options& engine_options)
+Core::Core(const storage::Reader& store, Random& random_source,
+           const Engine::Options& engine_options)
     : options(engine_options),
       random(random_source),
       records(store),
@@ -40,15 +42,17 @@ Core::Core(const storage::Reader& store, Random& random_source, const Engine::Op
       commit_(last_commit(store)) {}
 
 void Core::recover() {
-  timers_ = HeadWindow<keys::Timer>(options.window_entries,
-                                    keys::Timer{Timestamp{commit_.timers_from()}, keys::TimerKind::start, TaskId{}});
+  timers_ = HeadWindow<keys::Timer>(
+      options.window_entries,
+      keys::Timer{Timestamp{commit_.timers_from()}, keys::TimerKind::start, TaskId{}});
 
   records.scan(Table::queues, Range{}, [this](std::string_view key, std::string_view value) {
     const QueueNumber number = keys::parse_queue(key);
     const auto stored = parsed<record::QueueRecord>(Table::queues, value);
     record::QueueCounters counters;
     std::string bytes;
-    if (records.get(Table::counters, key, bytes)) counters = parsed<record::QueueCounters>(Table::counters, bytes);
+    if (records.get(Table::counters, key, bytes))
+      counters = parsed<record::QueueCounters>(Table::counters, bytes);
     auto queue = std::make_unique<Queue>(number, stored, counters, options.window_entries);
     if (!queue->deleting()) by_name_.emplace(*queue->name(), queue.get());
     queues_.emplace(number, std::move(queue));
@@ -57,17 +61,21 @@ void Core::recover() {
 
   for (const auto& [number, queue] : queues_) {
     if (queue->deleting()) jobs.push_back(make_delete_job(0, *queue));
-    const bool any_done = queue->count(TaskState::succeeded) + queue->count(TaskState::cancelled) > 0;
+    const bool any_done =
+        queue->count(TaskState::succeeded) + queue->count(TaskState::cancelled) > 0;
     if (any_done) schedule_sweep(*queue, FinishedClass::done, now.wall);
     const bool any_dead = queue->count(TaskState::dead) > 0;
-    if (any_dead && queue->settings().dead_retention) schedule_sweep(*queue, FinishedClass::dead, now.wall);
+    if (any_dead && queue->settings().dead_retention)
+      schedule_sweep(*queue, FinishedClass::dead, now.wall);
   }
 
   records.scan(Table::running, Range{}, [this](std::string_view key, std::string_view value) {
     auto status = parsed<record::TaskStatus>(Table::running, value);
-    // What is left of the lease on the wall clock; a clock set back meanwhile must not stretch it past what was granted.
+    // What is left of the lease on the wall clock; a clock set back meanwhile must not stretch it
+    // past what was granted.
     const Duration left = Timestamp{status.lease().expires_at()} - now.wall;
-    const Duration deadline = now.steady + std::clamp(left, Duration{0}, Duration{limits::lease_max});
+    const Duration deadline =
+        now.steady + std::clamp(left, Duration{0}, Duration{limits::lease_max});
     leases.put(TaskId::from_bytes(key), {nullptr, std::move(status), deadline});
     return true;
   });

@@ -17,8 +17,8 @@ class PurgeJob final : public Job {
   bool step(Core& core, std::size_t tasks_max) override {
     if (core.has_queue(queue_)) {
       Queue& queue = core.queue_at(queue_);
-      const bool any =
-          std::any_of(states_.begin(), states_.end(), [&](TaskState state) { return queue.count(state) > 0; });
+      const bool any = std::any_of(states_.begin(), states_.end(),
+                                   [&](TaskState state) { return queue.count(state) > 0; });
       const bool all_seen = !any || walk_.step(core, tasks_max, [&](Task& task) {
         if (std::find(states_.begin(), states_.end(), task.state()) == states_.end()) return;
         core.remove(task);
@@ -40,7 +40,8 @@ class PurgeJob final : public Job {
 
 class DeleteJob final : public Job {
  public:
-  DeleteJob(Ticket ticket, QueueNumber queue) : ticket_(ticket), queue_(queue), walk_(queue, newest_possible()) {}
+  DeleteJob(Ticket ticket, QueueNumber queue)
+      : ticket_(ticket), queue_(queue), walk_(queue, newest_possible()) {}
 
   bool step(Core& core, std::size_t tasks_max) override {
     if (!walk_.step(core, tasks_max, [&](Task& task) { core.remove(task); })) return false;
@@ -50,7 +51,9 @@ class DeleteJob final : public Job {
   }
 
  private:
-  static TaskId newest_possible() { return TaskId::from({.unix_ms = (std::uint64_t{1} << 48) - 1}); }
+  static TaskId newest_possible() {
+    return TaskId::from({.unix_ms = (std::uint64_t{1} << 48) - 1});
+  }
 
   Ticket ticket_;
   QueueNumber queue_;
@@ -66,8 +69,8 @@ std::unique_ptr<Job> make_delete_job(std::uint64_t ticket, const Queue& queue) {
 void purge_queue(Core& core, Ticket ticket, PurgeQueue&& command) {
   Queue* queue = core.find_queue(command.name);
   if (queue == nullptr) return core.reply(ticket, no_such_queue(command.name));
-  core.jobs.push_back(
-      std::make_unique<PurgeJob>(ticket, queue->number(), std::move(command.states), core.newest_id()));
+  core.jobs.push_back(std::make_unique<PurgeJob>(ticket, queue->number(), std::move(command.states),
+                                                 core.newest_id()));
 }
 
 void delete_queue(Core& core, Ticket ticket, const DeleteQueue& command) {
@@ -75,10 +78,13 @@ void delete_queue(Core& core, Ticket ticket, const DeleteQueue& command) {
   if (queue == nullptr) return core.reply(ticket, no_such_queue(command.name));
   const std::uint64_t dead = queue->count(TaskState::dead);
   if (!command.force && queue->unfinished() + dead > 0) {
-    return core.reply(ticket, Error{.code = ErrorCode::queue_not_empty,
-                                    .detail = "queue " + command.name + " holds " + std::to_string(queue->unfinished()) +
-                                              " unfinished and " + std::to_string(dead) +
-                                              " dead tasks; purge or redrive them first, or discard them with ?force=true"});
+    return core.reply(
+        ticket,
+        Error{.code = ErrorCode::queue_not_empty,
+              .detail =
+                  "queue " + command.name + " holds " + std::to_string(queue->unfinished()) +
+                  " unfinished and " + std::to_string(dead) +
+                  " dead tasks; purge or redrive them first, or discard them with ?force=true"});
   }
   core.release_name(*queue);
   core.jobs.push_back(make_delete_job(ticket, *queue));

@@ -1,5 +1,5 @@
-// Settle: what the holder of a lease says about its task. Late acknowledgement and fencing: only the token that holds the
-// task now changes it; a token that ended it may repeat itself.
+// Settle: what the holder of a lease says about its task. Late acknowledgement and fencing: only
+// the token that holds the task now changes it; a token that ended it may repeat itself.
 
 #include "engine/commands.h"
 #include "engine/transitions.h"
@@ -9,9 +9,11 @@ namespace quern::engine {
 namespace {
 
 Error lease_lost(const TaskId& id) {
-  return Error{.code = ErrorCode::lease_lost,
-               .detail = "this token does not hold task " + id.text() +
-                         " (the lease ran out, the task was cancelled, or another worker has it): drop the work"};
+  return Error{
+      .code = ErrorCode::lease_lost,
+      .detail =
+          "this token does not hold task " + id.text() +
+          " (the lease ran out, the task was cancelled, or another worker has it): drop the work"};
 }
 
 Error finished_otherwise(const Task& task) {
@@ -62,7 +64,9 @@ Result<Task> apply(Core& core, SettleItem& item) {
       settled.set_verb(record::Settled::FAIL);
       settled.set_retryable(item.retryable);
       if (item.retry_after) settled.set_retry_after_ms(item.retry_after->count());
-      fail(core, *task, {std::move(item.error_type), std::move(item.error_message), std::move(item.error_details)},
+      fail(core, *task,
+           {std::move(item.error_type), std::move(item.error_message),
+            std::move(item.error_details)},
            item.retryable, item.retry_after, std::move(settled));
       break;
     }

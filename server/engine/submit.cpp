@@ -1,4 +1,5 @@
-// Submit: all tasks of a request or none. First everything is checked against the state, then everything is done.
+// Submit: all tasks of a request or none. First everything is checked against the state, then
+// everything is done.
 
 #include <unordered_map>
 
@@ -14,8 +15,8 @@ namespace {
 
 // What is to be done for one task of the request.
 struct Plan {
-  std::optional<Task> replay;              // its key names this task, which was there already
-  std::optional<std::size_t> replay_of;    // its key names an earlier task of the same request
+  std::optional<Task> replay;            // its key names this task, which was there already
+  std::optional<std::size_t> replay_of;  // its key names an earlier task of the same request
 };
 
 std::string pointer_to(const Submit& command, std::size_t index) {
@@ -24,10 +25,11 @@ std::string pointer_to(const Submit& command, std::size_t index) {
 
 Error key_reused(const Submit& command, std::size_t index) {
   const std::string& key = command.tasks[index].body->idempotency_key();
-  return Error{.code = ErrorCode::idempotency_key_reused,
-               .detail = "the idempotency key \"" + key +
-                         "\" names a task with another type or payload; use a new key for a new task",
-               .fields = {{pointer_to(command, index) + "/idempotency_key", "names another task"}}};
+  return Error{
+      .code = ErrorCode::idempotency_key_reused,
+      .detail = "the idempotency key \"" + key +
+                "\" names a task with another type or payload; use a new key for a new task",
+      .fields = {{pointer_to(command, index) + "/idempotency_key", "names another task"}}};
 }
 
 bool same_request(Core& core, const Task& stored, const record::TaskBody& asked) {
@@ -41,10 +43,12 @@ bool same_request(Core& core, const Task& stored, const record::TaskBody& asked)
 // The task that `key` still names in `queue`.
 std::optional<Task> holder_of(Core& core, Queue& queue, const std::string& key) {
   std::string id;
-  if (!core.records.get(Table::keys, keys::idempotency(queue.number(), key), id)) return std::nullopt;
+  if (!core.records.get(Table::keys, keys::idempotency(queue.number(), key), id))
+    return std::nullopt;
   std::optional<Task> task = core.find(TaskId::from_bytes(id));
   if (!task) return std::nullopt;
-  const Timestamp window_end = Timestamp{task->body->created_at()} + queue.settings().idempotency_window;
+  const Timestamp window_end =
+      Timestamp{task->body->created_at()} + queue.settings().idempotency_window;
   if (is_terminal(task->state()) && window_end <= core.now.wall) return std::nullopt;
   return task;
 }
@@ -52,8 +56,10 @@ std::optional<Task> holder_of(Core& core, Queue& queue, const std::string& key) 
 Error queue_full(const Queue& queue, std::uint64_t wanted) {
   return Error{.code = ErrorCode::queue_full,
                .detail = "queue " + *queue.name() + " holds " + std::to_string(queue.unfinished()) +
-                         " unfinished tasks and its max_backlog is " + std::to_string(*queue.settings().max_backlog) +
-                         ", so " + std::to_string(wanted) + " more do not fit; submit again when some have finished",
+                         " unfinished tasks and its max_backlog is " +
+                         std::to_string(*queue.settings().max_backlog) + ", so " +
+                         std::to_string(wanted) +
+                         " more do not fit; submit again when some have finished",
                .retry_after_seconds = 1};
 }
 
@@ -67,7 +73,8 @@ Result<std::vector<Plan>> plan(Core& core, const Submit& command) {
     const NewTask& task = command.tasks[i];
     const std::string& key = task.body->idempotency_key();
     if (!key.empty()) {
-      if (Queue* queue = core.find_queue(task.queue)) plans[i].replay = holder_of(core, *queue, key);
+      if (Queue* queue = core.find_queue(task.queue))
+        plans[i].replay = holder_of(core, *queue, key);
       if (plans[i].replay) {
         if (!same_request(core, *plans[i].replay, *task.body)) return key_reused(command, i);
         continue;
@@ -90,7 +97,8 @@ Result<std::vector<Plan>> plan(Core& core, const Submit& command) {
     const Queue* queue = core.find_queue(name);
     if (queue == nullptr) {
       ++new_queues;
-    } else if (queue->settings().max_backlog && queue->unfinished() + count > *queue->settings().max_backlog) {
+    } else if (queue->settings().max_backlog &&
+               queue->unfinished() + count > *queue->settings().max_backlog) {
       return queue_full(*queue, count);
     }
   }
@@ -106,17 +114,20 @@ Task create(Core& core, NewTask&& request) {
   body.set_created_at(core.now.wall.ms);
   if (request.delay) body.set_run_at((core.now.wall + *request.delay).ms);
   if (body.run_at() <= core.now.wall.ms) body.clear_run_at();
-  const std::optional<Duration> ttl =
-      request.ttl ? request.ttl : body.expires_at() == 0 ? queue.settings().ttl : std::nullopt;
+  const std::optional<Duration> ttl = request.ttl              ? request.ttl
+                                      : body.expires_at() == 0 ? queue.settings().ttl
+                                                               : std::nullopt;
   if (ttl) body.set_expires_at((core.now.wall + *ttl).ms);
 
   const bool later = body.run_at() != 0;
-  Task task{.id = core.new_id(queue.number(), later ? TaskId::lane_later : static_cast<std::uint8_t>(body.priority())),
+  Task task{.id = core.new_id(queue.number(), later ? TaskId::lane_later
+                                                    : static_cast<std::uint8_t>(body.priority())),
             .body = request.body,
             .status = {},
             .as_submitted = true};
   if (body.payload().size() > inline_payload_bytes_max) {
-    core.records.put(Table::blobs, keys::blob(task.id, keys::BlobKind::payload), std::move(*body.mutable_payload()));
+    core.records.put(Table::blobs, keys::blob(task.id, keys::BlobKind::payload),
+                     std::move(*body.mutable_payload()));
     body.clear_payload();
     body.set_payload_apart(true);
   }
@@ -129,10 +140,12 @@ Task create(Core& core, NewTask&& request) {
 
 void submit(Core& core, Ticket ticket, Submit&& command) {
   if (core.draining) {
-    return core.reply(ticket, Error{.code = ErrorCode::draining,
-                                    .detail = "the server is shutting down and takes no new tasks; submit again with the "
-                                              "same idempotency key when it is back",
-                                    .retry_after_seconds = 5});
+    return core.reply(
+        ticket,
+        Error{.code = ErrorCode::draining,
+              .detail = "the server is shutting down and takes no new tasks; submit again with the "
+                        "same idempotency key when it is back",
+              .retry_after_seconds = 5});
   }
   Result<std::vector<Plan>> plans = plan(core, command);
   if (!plans) return core.reply(ticket, std::move(plans).error());

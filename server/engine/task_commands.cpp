@@ -23,7 +23,8 @@ void cancel_task(Core& core, Ticket ticket, const CancelTask& command) {
   if (is_terminal(task->state())) {
     return core.reply(ticket, Error{.code = ErrorCode::task_finished,
                                     .detail = "task " + task->id.text() + " is " +
-                                              std::string(to_string(task->state())) + " already and cannot be cancelled"});
+                                              std::string(to_string(task->state())) +
+                                              " already and cannot be cancelled"});
   }
   cancel(core, *task);
   core.reply(ticket, OneTask{core.view(*task, Detail::whole)});
@@ -35,7 +36,8 @@ void redrive_task(Core& core, Ticket ticket, const RedriveTask& command) {
   if (task->state() != TaskState::dead) {
     return core.reply(ticket, Error{.code = ErrorCode::not_dead,
                                     .detail = "task " + task->id.text() + " is " +
-                                              std::string(to_string(task->state())) + "; only dead tasks are redriven"});
+                                              std::string(to_string(task->state())) +
+                                              "; only dead tasks are redriven"});
   }
   redrive(core, *task, nullptr, std::nullopt);
   core.reply(ticket, OneTask{core.view(*task, Detail::whole)});

@@ -19,7 +19,8 @@ Error corrupt(Table table, const TaskId& id) {
 
 // True: found and parsed.
 template <typename Record>
-Result<bool> load(const Reader& reader, Table table, const std::string& key, const TaskId& id, Record& record) {
+Result<bool> load(const Reader& reader, Table table, const std::string& key, const TaskId& id,
+                  Record& record) {
   std::string value;
   Result<bool> found = reader.get(table, key, value);
   if (!found || !*found) return found;
@@ -65,8 +66,9 @@ Result<std::vector<record::FailureRecord>> load_failures(const Reader& reader, c
                                                          const record::TaskStatus& status) {
   std::vector<record::FailureRecord> failures;
   const std::uint32_t count = status.failure_count();
-  const std::uint32_t first =
-      count > limits::failures_kept_max ? count - static_cast<std::uint32_t>(limits::failures_kept_max) : 0;
+  const std::uint32_t first = count > limits::failures_kept_max
+                                  ? count - static_cast<std::uint32_t>(limits::failures_kept_max)
+                                  : 0;
   for (std::uint32_t number = first; number < count; ++number) {
     record::FailureRecord failure;
     Result<bool> found = load(reader, Table::failures, keys::failure(id, number), id, failure);
@@ -84,8 +86,14 @@ Result<void> load_apart(const Reader& reader, TaskView& view) {
     if (!*found) return corrupt(Table::blobs, view.id);
     return {};
   };
-  if (Result<void> r = load_blob(view.body->payload_apart(), keys::BlobKind::payload, view.payload_apart); !r) return r;
-  if (Result<void> r = load_blob(view.status.result_apart(), keys::BlobKind::result, view.result_apart); !r) return r;
+  if (Result<void> r =
+          load_blob(view.body->payload_apart(), keys::BlobKind::payload, view.payload_apart);
+      !r)
+    return r;
+  if (Result<void> r =
+          load_blob(view.status.result_apart(), keys::BlobKind::result, view.result_apart);
+      !r)
+    return r;
   return load_blob(view.status.progress_apart(), keys::BlobKind::progress, view.progress_apart);
 }
 

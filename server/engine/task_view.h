@@ -20,20 +20,26 @@ namespace quern::engine {
 
 struct TaskView {
   TaskId id = {};
-  std::shared_ptr<const std::string> queue = {};        // name of the queue that it is in
+  std::shared_ptr<const std::string> queue = {};  // name of the queue that it is in
   std::shared_ptr<const record::TaskBody> body = {};
-  record::TaskStatus status = {};                       // with defaults filled in: state, queue, ready_at, run_at
-  std::uint32_t max_attempts = 0;                  // the task's, else its queue's now
-  std::vector<record::FailureRecord> failures = {};     // the last ten, oldest first
+  record::TaskStatus status = {};  // with defaults filled in: state, queue, ready_at, run_at
+  std::uint32_t max_attempts = 0;  // the task's, else its queue's now
+  std::vector<record::FailureRecord> failures = {};  // the last ten, oldest first
   // Large values that live apart, loaded when asked for. Use payload(), result(), progress().
   std::string payload_apart = {};
   std::string result_apart = {};
   std::string progress_apart = {};
 
   TaskState state() const { return static_cast<TaskState>(status.state()); }
-  const std::string& payload() const { return body->payload_apart() ? payload_apart : body->payload(); }
-  const std::string& result() const { return status.result_apart() ? result_apart : status.result(); }
-  const std::string& progress() const { return status.progress_apart() ? progress_apart : status.progress(); }
+  const std::string& payload() const {
+    return body->payload_apart() ? payload_apart : body->payload();
+  }
+  const std::string& result() const {
+    return status.result_apart() ? result_apart : status.result();
+  }
+  const std::string& progress() const {
+    return status.progress_apart() ? progress_apart : status.progress();
+  }
   std::string correlation_id() const {
     return body->correlation_id().empty() ? id.text() : body->correlation_id();
   }

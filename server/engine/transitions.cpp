@@ -11,13 +11,16 @@ using storage::Table;
 
 namespace {
 
-void set_state(record::TaskStatus& status, TaskState state) { status.set_state(static_cast<std::uint32_t>(state)); }
+void set_state(record::TaskStatus& status, TaskState state) {
+  status.set_state(static_cast<std::uint32_t>(state));
+}
 
 std::string new_token(Random& random) {
   std::string token(16, '\0');
   for (std::size_t half = 0; half < 2; ++half) {
     std::uint64_t bits = random.next();
-    for (std::size_t i = 0; i < 8; ++i, bits >>= 8) token[half * 8 + i] = static_cast<char>(bits & 0xff);
+    for (std::size_t i = 0; i < 8; ++i, bits >>= 8)
+      token[half * 8 + i] = static_cast<char>(bits & 0xff);
   }
   return token;
 }
@@ -79,7 +82,7 @@ void start(Core& core, Task& task, const LeaseGrant& grant) {
   lease.set_worker_id(grant.worker_id);
   lease.set_attempt_started_at(core.now.wall.ms);
   lease.set_first_start(next.started_at() == 0);
-  const Duration length = grant.lease                ? *grant.lease
+  const Duration length = grant.lease                 ? *grant.lease
                           : task.body->has_lease_ms() ? Duration{task.body->lease_ms()}
                                                       : core.queue_of(task).settings().lease;
   lease.set_lease_ms(length.count());
@@ -88,7 +91,8 @@ void start(Core& core, Task& task, const LeaseGrant& grant) {
   core.move(task, std::move(next));
 }
 
-void extend(Core& core, Task& task, std::optional<Duration> length, std::optional<std::string> progress) {
+void extend(Core& core, Task& task, std::optional<Duration> length,
+            std::optional<std::string> progress) {
   record::TaskStatus next = task.status;
   record::Lease& lease = *next.mutable_lease();
   if (length) lease.set_lease_ms(length->count());
@@ -124,8 +128,8 @@ void succeed(Core& core, Task& task, std::string result) {
   core.move(task, std::move(next));
 }
 
-void fail(Core& core, Task& task, Failure failure, bool retryable, std::optional<Duration> retry_after,
-          std::optional<record::Settled> settled) {
+void fail(Core& core, Task& task, Failure failure, bool retryable,
+          std::optional<Duration> retry_after, std::optional<record::Settled> settled) {
   record::TaskStatus next = task.status;
   record_failure(core, task, next, std::move(failure));
   next.clear_lease();

@@ -1,4 +1,5 @@
-// The edges of LIFECYCLE.md, each once. Commands and timers decide which one to take; these say what it means.
+// The edges of LIFECYCLE.md, each once. Commands and timers decide which one to take; these say
+// what it means.
 //
 // Precondition of each: the task is in a state that the edge leaves, as named.
 #pragma once
@@ -25,15 +26,18 @@ struct LeaseGrant {
 // ready → running, with a new token.
 void start(Core& core, Task& task, const LeaseGrant& grant);
 
-// running → running: the lease reaches `lease` (or as long as it was granted for) from now, not past the time-out.
-void extend(Core& core, Task& task, std::optional<Duration> lease, std::optional<std::string> progress);
+// running → running: the lease reaches `lease` (or as long as it was granted for) from now, not
+// past the time-out.
+void extend(Core& core, Task& task, std::optional<Duration> lease,
+            std::optional<std::string> progress);
 
 // running → succeeded.
 void succeed(Core& core, Task& task, std::string result);
 
-// running → retrying or dead: here a retry is decided. `settled`: the call to recognise if it is repeated.
-void fail(Core& core, Task& task, Failure failure, bool retryable, std::optional<Duration> retry_after,
-          std::optional<record::Settled> settled);
+// running → retrying or dead: here a retry is decided. `settled`: the call to recognise if it is
+// repeated.
+void fail(Core& core, Task& task, Failure failure, bool retryable,
+          std::optional<Duration> retry_after, std::optional<record::Settled> settled);
 
 // running → ready, or scheduled when there is a delay; the attempt does not count.
 void give_back(Core& core, Task& task, Duration delay);

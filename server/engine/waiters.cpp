@@ -7,8 +7,8 @@ namespace quern::engine {
 void Waiters::park(Ticket ticket, ParkedLease parked, Duration deadline) {
   Parked entry{.deadline = deadline, .lease = std::move(parked), .task = {}, .places = {}};
   for (const std::string& queue : entry.lease->lease.queues) {
-    const bool repeated =
-        std::any_of(entry.places.begin(), entry.places.end(), [&](const auto& place) { return place.first == queue; });
+    const bool repeated = std::any_of(entry.places.begin(), entry.places.end(),
+                                      [&](const auto& place) { return place.first == queue; });
     if (repeated) continue;
     std::list<Ticket>& line = by_queue_[queue];
     entry.places.emplace_back(queue, line.insert(line.end(), ticket));

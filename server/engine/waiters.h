@@ -1,6 +1,8 @@
-// Calls that are parked until something happens: leases waiting for a ready task, readers waiting for a task's end.
+// Calls that are parked until something happens: leases waiting for a ready task, readers waiting
+// for a task's end.
 //
-// Shape    a lease waits on queue names, since a queue may not exist yet. First parked, first served; one ready task
+// Shape    a lease waits on queue names, since a queue may not exist yet. First parked, first
+// served; one ready task
 //          serves one waiter.
 // Threads  none: the engine's.
 #pragma once

@@ -11,7 +11,8 @@ NewTask new_task(const SubmitOptions& options) {
   body->set_correlation_id(options.correlation);
   if (options.max_attempts) body->set_max_attempts(*options.max_attempts);
   if (options.timeout) body->set_timeout_ms(options.timeout->count());
-  return NewTask{.queue = options.queue, .body = std::move(body), .delay = options.delay, .ttl = options.ttl};
+  return NewTask{
+      .queue = options.queue, .body = std::move(body), .delay = options.delay, .ttl = options.ttl};
 }
 
 Harness::Harness(std::uint64_t seed, Engine::Options options)
@@ -30,7 +31,8 @@ void Harness::commit() {
   REQUIRE_FALSE(engine_->failure().has_value());
   const storage::Batch batch = engine_->take_batch();
   if (!batch.writes.empty()) REQUIRE(store_->commit(batch).has_value());
-  for (Reply& reply : engine_->take_replies()) answers_.emplace(reply.ticket, std::move(reply.outcome));
+  for (Reply& reply : engine_->take_replies())
+    answers_.emplace(reply.ticket, std::move(reply.outcome));
 }
 
 void Harness::settle_down() {
@@ -131,7 +133,8 @@ TaskView Harness::complete(const TaskView& leased, std::string result) {
   return expect<OneTask>(SettleOne{std::move(settle)}).task;
 }
 
-TaskView Harness::fail(const TaskView& leased, bool retryable, std::optional<Duration> retry_after) {
+TaskView Harness::fail(const TaskView& leased, bool retryable,
+                       std::optional<Duration> retry_after) {
   SettleItem settle = item(SettleVerb::fail, leased);
   settle.error_type = "boom";
   settle.error_message = "it broke";

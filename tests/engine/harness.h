@@ -1,4 +1,5 @@
-// The engine with nothing around it: a store in memory, a clock that moves when told to, randomness from a seed.
+// The engine with nothing around it: a store in memory, a clock that moves when told to, randomness
+// from a seed.
 //
 // Every call commits what was staged before it hands out the replies, as the commit loop does.
 #pragma once
@@ -66,7 +67,7 @@ class Harness {
 
   // --- calls; the answer, or nullopt while the call is parked
   std::optional<Outcome> call(Command command);
-  Ticket park(Command command);                // precondition: it parks
+  Ticket park(Command command);                  // precondition: it parks
   std::optional<Outcome> answer(Ticket ticket);  // of a call that was parked, once
 
   // Answers of a certain kind; fail the test otherwise.
@@ -96,15 +97,16 @@ class Harness {
   // --- settling, by what lease() gave
   static SettleItem item(SettleVerb verb, const TaskView& leased);
   TaskView complete(const TaskView& leased, std::string result = "null");
-  TaskView fail(const TaskView& leased, bool retryable = true, std::optional<Duration> retry_after = {});
+  TaskView fail(const TaskView& leased, bool retryable = true,
+                std::optional<Duration> retry_after = {});
   TaskView release(const TaskView& leased, Duration delay = Duration{0});
 
   storage::MemoryStore& store() { return *store_; }
   Engine& engine() { return *engine_; }
   SeededRandom& random() { return random_; }
 
-  // Every invariant that can be read off the store: counts equal a full scan, every index entry belongs to a record and every
-  // record has its entries. Returns what is wrong, or "".
+  // Every invariant that can be read off the store: counts equal a full scan, every index entry
+  // belongs to a record and every record has its entries. Returns what is wrong, or "".
   std::string violations() const;
 
  private:

@@ -1,4 +1,5 @@
-// The invariants that can be read off a store, both ways: every record has its index entries and every entry its record.
+// The invariants that can be read off a store, both ways: every record has its index entries and
+// every entry its record.
 
 #include <map>
 #include <set>
@@ -19,10 +20,13 @@ namespace {
 
 std::set<std::string> all_keys(const storage::Reader& reader, Table table) {
   std::set<std::string> found;
-  REQUIRE(reader.scan(table, Range{}, [&](std::string_view key, std::string_view) {
-                  found.emplace(key);
-                  return true;
-                }).has_value());
+  REQUIRE(reader
+              .scan(table, Range{},
+                    [&](std::string_view key, std::string_view) {
+                      found.emplace(key);
+                      return true;
+                    })
+              .has_value());
   return found;
 }
 
@@ -32,10 +36,13 @@ class Checker {
 
   std::string check() {
     load_queues();
-    REQUIRE(reader_.scan(Table::tasks, Range{}, [&](std::string_view key, std::string_view) {
-                     check_task(keys::task_id_of(key));
-                     return true;
-                   }).has_value());
+    REQUIRE(reader_
+                .scan(Table::tasks, Range{},
+                      [&](std::string_view key, std::string_view) {
+                        check_task(keys::task_id_of(key));
+                        return true;
+                      })
+                .has_value());
     compare("ready", Table::ready, ready_);
     compare("timers", Table::timers, timers_);
     compare("finished", Table::finished, finished_);
@@ -49,7 +56,8 @@ class Checker {
     }
     for (const std::string& key : all_keys(reader_, Table::keys)) {
       std::string id;
-      if (!*reader_.get(Table::keys, key, id) || !ids_.contains(id)) report("an idempotency key without a task");
+      if (!*reader_.get(Table::keys, key, id) || !ids_.contains(id))
+        report("an idempotency key without a task");
     }
     check_counts();
     return out_.str();
@@ -59,12 +67,15 @@ class Checker {
   void report(const std::string& what) { out_ << what << "\n"; }
 
   void load_queues() {
-    REQUIRE(reader_.scan(Table::queues, Range{}, [&](std::string_view key, std::string_view value) {
-                     record::QueueRecord stored;
-                     REQUIRE(stored.ParseFromString(std::string(value)));
-                     queues_[keys::parse_queue(key)] = stored;
-                     return true;
-                   }).has_value());
+    REQUIRE(reader_
+                .scan(Table::queues, Range{},
+                      [&](std::string_view key, std::string_view value) {
+                        record::QueueRecord stored;
+                        REQUIRE(stored.ParseFromString(std::string(value)));
+                        queues_[keys::parse_queue(key)] = stored;
+                        return true;
+                      })
+                .has_value());
   }
 
   void check_task(const TaskId& id) {
@@ -78,26 +89,36 @@ class Checker {
     if (queue == queues_.end()) return report("task " + id.text() + " is in no queue");
     ++counts_[status.queue()][static_cast<std::size_t>(state)];
 
-    if (places.ready_at) ready_.insert(keys::ready(places.queue, places.priority, {*places.ready_at, id}));
-    if (places.start_at) timers_.insert(keys::timer({*places.start_at, keys::TimerKind::start, id}));
-    if (places.expire_at) timers_.insert(keys::timer({*places.expire_at, keys::TimerKind::expire, id}));
-    if (places.forget_at) timers_.insert(keys::timer({*places.forget_at, keys::TimerKind::forget, id}));
+    if (places.ready_at)
+      ready_.insert(keys::ready(places.queue, places.priority, {*places.ready_at, id}));
+    if (places.start_at)
+      timers_.insert(keys::timer({*places.start_at, keys::TimerKind::start, id}));
+    if (places.expire_at)
+      timers_.insert(keys::timer({*places.expire_at, keys::TimerKind::expire, id}));
+    if (places.forget_at)
+      timers_.insert(keys::timer({*places.forget_at, keys::TimerKind::forget, id}));
     if (places.finished) {
-      finished_.insert(keys::finished(places.queue, places.finished->finished_class, {places.finished->at, id}));
+      finished_.insert(
+          keys::finished(places.queue, places.finished->finished_class, {places.finished->at, id}));
     }
     if (places.running) running_.insert(keys::id(id));
     if (places.moved) moved_.insert(keys::moved(places.queue, id));
-    if (!body->correlation_id().empty()) correlation_.insert(keys::correlation(body->correlation_id(), id));
+    if (!body->correlation_id().empty())
+      correlation_.insert(keys::correlation(body->correlation_id(), id));
     if (body->payload_apart()) blobs_.insert(keys::blob(id, keys::BlobKind::payload));
     if (status.result_apart()) blobs_.insert(keys::blob(id, keys::BlobKind::result));
     if (status.progress_apart()) blobs_.insert(keys::blob(id, keys::BlobKind::progress));
     const std::uint32_t failures = status.failure_count();
-    for (std::uint32_t n = failures > 10 ? failures - 10 : 0; n < failures; ++n) failures_.insert(keys::failure(id, n));
+    for (std::uint32_t n = failures > 10 ? failures - 10 : 0; n < failures; ++n)
+      failures_.insert(keys::failure(id, n));
 
     const bool running = state == TaskState::running;
-    if (status.has_lease() != running) report("task " + id.text() + " has a lease although it does not run, or none");
-    if ((status.finished_at() != 0) != is_terminal(state)) report("task " + id.text() + ": finished_at");
-    if ((status.dead_reason() != 0) != (state == TaskState::dead)) report("task " + id.text() + ": dead_reason");
+    if (status.has_lease() != running)
+      report("task " + id.text() + " has a lease although it does not run, or none");
+    if ((status.finished_at() != 0) != is_terminal(state))
+      report("task " + id.text() + ": finished_at");
+    if ((status.dead_reason() != 0) != (state == TaskState::dead))
+      report("task " + id.text() + ": dead_reason");
   }
 
   void compare(const std::string& name, Table table, const std::set<std::string>& expected) {
@@ -114,7 +135,8 @@ class Checker {
     for (const auto& [number, queue] : queues_) {
       std::string value;
       record::QueueCounters counters;
-      if (*reader_.get(Table::counters, keys::queue(number), value)) REQUIRE(counters.ParseFromString(value));
+      if (*reader_.get(Table::counters, keys::queue(number), value))
+        REQUIRE(counters.ParseFromString(value));
       for (std::size_t state = 0; state < task_state_count; ++state) {
         const int i = static_cast<int>(state);
         const std::uint64_t shown = i < counters.by_state_size() ? counters.by_state(i) : 0;
@@ -132,7 +154,8 @@ class Checker {
   std::map<keys::QueueNumber, record::QueueRecord> queues_;
   std::map<keys::QueueNumber, std::array<std::uint64_t, task_state_count>> counts_;
   std::set<std::string, std::less<>> ids_;
-  std::set<std::string> ready_, timers_, finished_, running_, moved_, correlation_, failures_, blobs_;
+  std::set<std::string> ready_, timers_, finished_, running_, moved_, correlation_, failures_,
+      blobs_;
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
-// Random commands from a seed against one engine, with restarts; every invariant after every few steps. A failure prints the
-// seed, which replays it exactly. QUERN_SEEDS says how many seeds to run.
+// Random commands from a seed against one engine, with restarts; every invariant after every few
+// steps. A failure prints the seed, which replays it exactly. QUERN_SEEDS says how many seeds to
+// run.
 
 #include <cstdlib>
 
@@ -11,8 +12,10 @@ namespace {
 class RandomRun {
  public:
   explicit RandomRun(std::uint64_t seed)
-      // Small windows and ticks, so that a few tasks reach every refill and every "the rest next time".
-      : h_(seed, {.window_entries = 1 + seed % 5, .tick_tasks_max = 2 + seed % 7}), random_(seed * 7919 + 1) {}
+      // Small windows and ticks, so that a few tasks reach every refill and every "the rest next
+      // time".
+      : h_(seed, {.window_entries = 1 + seed % 5, .tick_tasks_max = 2 + seed % 7}),
+        random_(seed * 7919 + 1) {}
 
   void run(int steps) {
     for (int i = 0; i < steps; ++i) {
@@ -28,18 +31,35 @@ class RandomRun {
  private:
   std::string any_queue() { return std::string(1, static_cast<char>('a' + random_.below(3))); }
   bool chance(std::uint64_t percent) { return random_.below(100) < percent; }
-  Duration up_to(std::int64_t ms) { return Duration{static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(ms)))}; }
+  Duration up_to(std::int64_t ms) {
+    return Duration{static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(ms)))};
+  }
 
   void step() {
     switch (random_.below(16)) {
-      case 0: case 1: case 2: case 3: return submit();
-      case 4: case 5: case 6: return lease();
-      case 7: case 8: case 9: return settle();
-      case 10: return on_some_task();
-      case 11: return on_the_dead();
-      case 12: return configure();
-      case 13: return h_.advance(up_to(chance(10) ? 200'000 : 3'000));
-      case 14: return purge_or_delete();
+      case 0:
+      case 1:
+      case 2:
+      case 3:
+        return submit();
+      case 4:
+      case 5:
+      case 6:
+        return lease();
+      case 7:
+      case 8:
+      case 9:
+        return settle();
+      case 10:
+        return on_some_task();
+      case 11:
+        return on_the_dead();
+      case 12:
+        return configure();
+      case 13:
+        return h_.advance(up_to(chance(10) ? 200'000 : 3'000));
+      case 14:
+        return purge_or_delete();
       default:
         if (chance(30)) h_.restart();
     }
@@ -72,7 +92,8 @@ class RandomRun {
   void lease() {
     std::vector<std::string> queues{any_queue()};
     if (chance(50)) queues.push_back(any_queue());
-    for (TaskView& view : h_.lease(queues, static_cast<std::uint32_t>(1 + random_.below(6)), Duration{1'000})) {
+    for (TaskView& view :
+         h_.lease(queues, static_cast<std::uint32_t>(1 + random_.below(6)), Duration{1'000})) {
       CHECK(view.status.attempts() <= view.max_attempts);
       held_.push_back(std::move(view));
     }
@@ -88,7 +109,8 @@ class RandomRun {
     if (chance(30)) item.delay = up_to(3'000);
     if (chance(30)) item.progress = '"' + std::string(random_.below(2'000), 'p') + '"';
     if (chance(10)) item.result = '"' + std::string(5'000, 'r') + '"';
-    if (item.verb != SettleVerb::heartbeat && chance(80)) held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(i));
+    if (item.verb != SettleVerb::heartbeat && chance(80))
+      held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(i));
     REQUIRE(h_.call(SettleOne{std::move(item)}).has_value());
   }
 
@@ -109,9 +131,11 @@ class RandomRun {
     DeadFilter filter;
     if (chance(30)) filter.limit = 1 + random_.below(3);
     if (chance(30)) filter.error_type = "e0";
-    if (chance(30) && !ids_.empty()) filter.ids = {ids_[random_.below(ids_.size())], ids_[random_.below(ids_.size())]};
+    if (chance(30) && !ids_.empty())
+      filter.ids = {ids_[random_.below(ids_.size())], ids_[random_.below(ids_.size())]};
     if (chance(70)) {
-      RedriveDead command{.name = any_queue(), .filter = filter, .to_queue = {}, .rate_per_second = {}};
+      RedriveDead command{
+          .name = any_queue(), .filter = filter, .to_queue = {}, .rate_per_second = {}};
       if (chance(40)) command.to_queue = any_queue();
       if (chance(40)) command.rate_per_second = 2.0;
       h_.call(std::move(command));
@@ -136,16 +160,21 @@ class RandomRun {
   void purge_or_delete() {
     if (chance(60)) return;
     if (chance(60)) {
-      h_.call(PurgeQueue{any_queue(), {static_cast<TaskState>(random_.below(3)), TaskState::succeeded}});
+      h_.call(PurgeQueue{any_queue(),
+                         {static_cast<TaskState>(random_.below(3)), TaskState::succeeded}});
     } else {
       h_.call(DeleteQueue{any_queue(), chance(30)});
     }
   }
 
-  // Liveness: with the faults over, everything that is not paused comes to an end and, past its retention, is gone.
+  // Liveness: with the faults over, everything that is not paused comes to an end and, past its
+  // retention, is gone.
   void drain() {
     for (const char* queue : {"a", "b", "c"}) {
-      h_.call(PutQueue{queue, QueueSettings{.max_attempts = 1, .retention = Duration{1'000}, .dead_retention = Duration{1'000}, .idempotency_window = Duration{1'000}}});
+      h_.call(PutQueue{queue, QueueSettings{.max_attempts = 1,
+                                            .retention = Duration{1'000},
+                                            .dead_retention = Duration{1'000},
+                                            .idempotency_window = Duration{1'000}}});
     }
     for (int round = 0; round < 400; ++round) {
       for (const TaskView& leased : h_.lease({"a", "b", "c"}, 100)) h_.complete(leased);
