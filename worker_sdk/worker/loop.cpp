@@ -163,6 +163,8 @@ std::optional<Error> WorkerLoop::lease_until_stopped() {
 
 void WorkerLoop::pause_leasing(Duration time) {
   std::unique_lock lock(mutex_);
+  parked_ = true;
+  report_wake_.notify_one();
   lease_wake_.wait_for(lock, time, [this] { return stopping_.stop_requested(); });
 }
 

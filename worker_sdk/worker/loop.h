@@ -100,7 +100,7 @@ class WorkerLoop {
   SteadyTime report_not_before_{};
   bool parked_ =
       false;  // the leasing thread is in a long poll: it will not take reports along soon
-  bool draining_ = false;  // it has ended
+  bool draining_ = false;  // the leasing thread has ended
   bool closed_ = false;
   bool away_ = false;  // the server did not answer the last call
   WorkerStats stats_;

@@ -1,0 +1,239 @@
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <stop_token>
+#include <thread>
+
+#include "fake_server.h"
+#include "quern/quern.h"
+
+using namespace quern;
+using namespace quern::test;
+using namespace std::chrono_literals;
+using Manner = FakeAnswer::Manner;
+
+namespace {
+
+const std::string id = "019a9f3c-0000-7000-8000-000000000001";
+
+std::string task_text(const std::string& state = "ready") {
+  return R"({"id": ")" + id + R"(", "queue": "default", "type": "t", "state": ")" + state +
+         R"(", "attempts": 1, "lease": {"token": "secret", "worker_id": "w",
+             "expires_at": "2026-11-23T09:10:00.123Z"}, "from_the_future": [1, {"a": null}]})";
+}
+
+ClientOptions options_for(const FakeServer& server) {
+  return {.server = server.url(), .timeout = 5s, .retry_for = 5s};
+}
+
+template <typename Function>
+ApiError refusal_of(const Function& function) {
+  try {
+    function();
+  } catch (const ApiError& error) {
+    return error;
+  }
+  FAIL("no ApiError was thrown");
+  return ApiError({});
+}
+
+}  // namespace
+
+TEST_CASE("a submit is repeated under the same idempotency key when its answer is lost") {
+  std::atomic<int> calls = 0;
+  FakeServer server([&](const FakeRequest&) -> FakeAnswer {
+    switch (++calls) {
+      case 1:
+        return {.manner = Manner::hang_up};
+      case 2:
+        return {.body = task_text(), .manner = Manner::answer_half};
+      default:
+        return {
+            .status = 202, .body = task_text(), .extra_headers = "Idempotency-Replayed: true\r\n"};
+    }
+  });
+  Client client(options_for(server));
+  const Task task = client.submit({.type = "t", .payload = R"({"big": 1e400})"});
+  CHECK(task.id == id);
+  CHECK_FALSE(task.replayed);  // it was our own repeat
+  const auto requests = server.requests();
+  REQUIRE(requests.size() == 3);
+  CHECK(requests[0].body == requests[2].body);
+  CHECK(requests[0].body.find(R"("payload":{"big": 1e400})") != std::string::npos);
+  CHECK(requests[0].body.find("idempotency_key") != std::string::npos);
+}
+
+TEST_CASE("a submit under the caller's own key says whether the task was there already") {
+  FakeServer server([&](const FakeRequest&) -> FakeAnswer {
+    return {.status = 202, .body = task_text(), .extra_headers = "Idempotency-Replayed: true\r\n"};
+  });
+  Client client(options_for(server));
+  CHECK(client.submit({.type = "t", .idempotency_key = "mine"}).replayed);
+}
+
+TEST_CASE("a payload that is not one JSON value never leaves the process") {
+  FakeServer server([](const FakeRequest&) { return FakeAnswer{}; });
+  Client client(options_for(server));
+  for (const char* payload : {"", "{", R"(1, "queue": "other")", "nul", "\"\xff\""}) {
+    CAPTURE(payload);
+    const ApiError error = refusal_of([&] { client.submit({.type = "t", .payload = payload}); });
+    CHECK(error.code() == ErrorCode::invalid_argument);
+    CHECK(error.fields().at(0).pointer == "/payload");
+  }
+  const ApiError error = refusal_of([&] {
+    client.submit_batch({{.type = "t"}, {.type = "t", .payload = "oops"}});
+  });
+  CHECK(error.fields().at(0).pointer == "/tasks/1/payload");
+  CHECK(server.requests().empty());
+}
+
+TEST_CASE("a problem becomes an ApiError with its code, detail and fields") {
+  FakeServer server([](const FakeRequest&) -> FakeAnswer {
+    return {.status = 400,
+            .body = R"({"type": "/problems/invalid-argument", "title": "T", "status": 400,
+                        "detail": "/priority must be 0..9", "code": "invalid_argument",
+                        "errors": [{"pointer": "/priority", "detail": "must be 0..9"}]})",
+            .content_type = "application/problem+json; charset=utf-8"};
+  });
+  Client client(options_for(server));
+  const ApiError error = refusal_of([&] { client.submit({.type = "t", .priority = 10}); });
+  CHECK(error.code() == ErrorCode::invalid_argument);
+  CHECK(std::string(error.what()) == "invalid_argument: /priority must be 0..9");
+  REQUIRE(error.fields().size() == 1);
+  CHECK(error.fields()[0].pointer == "/priority");
+  CHECK(server.requests().size() == 1);  // not repeated
+}
+
+TEST_CASE("a problem code that this version does not know is told by its status") {
+  FakeServer server([](const FakeRequest&) { return problem(409, "on_holiday"); });
+  Client client(options_for(server));
+  const ApiError error = refusal_of([&] { client.get(id); });
+  CHECK(error.code() == ErrorCode::task_finished);
+  CHECK(error.detail() == "on_holiday: because");
+}
+
+TEST_CASE("a busy server is asked again") {
+  std::atomic<int> calls = 0;
+  FakeServer server([&](const FakeRequest&) -> FakeAnswer {
+    if (++calls < 3) return problem(503, "overloaded");
+    return {.body = task_text("succeeded")};
+  });
+  Client client(options_for(server));
+  CHECK(client.get(id).state == TaskState::succeeded);
+  CHECK(calls == 3);
+}
+
+TEST_CASE("what is not safe to repeat is not repeated after a lost answer") {
+  std::atomic<int> calls = 0;
+  FakeServer server([&](const FakeRequest&) -> FakeAnswer {
+    ++calls;
+    return {.manner = Manner::hang_up};
+  });
+  Client client(options_for(server));
+  CHECK(refusal_of([&] { client.redrive(id); }).code() == ErrorCode::unreachable);
+  CHECK(refusal_of([&] { client.dead_redrive("q", {.all = true}); }).code() ==
+        ErrorCode::unreachable);
+  CHECK(calls == 2);
+}
+
+TEST_CASE("a server that accepts and never answers is given up on in time") {
+  FakeServer server([](const FakeRequest&) { return FakeAnswer{.manner = Manner::stay_silent}; });
+  Client client({.server = server.url(), .timeout = 100ms, .retry_for = 0ms});
+  const ApiError error = refusal_of([&] { client.get(id); });
+  CHECK(error.code() == ErrorCode::unreachable);
+  CHECK(error.detail().find("no answer in time") != std::string::npos);
+}
+
+TEST_CASE("no server at all is unreachable, with the address in the message") {
+  FakeServer server([](const FakeRequest&) { return FakeAnswer{}; });
+  const std::string url = server.url();
+  server.stop();
+  Client client({.server = url, .retry_for = 0ms});
+  const ApiError error = refusal_of([&] { client.get(id); });
+  CHECK(error.code() == ErrorCode::unreachable);
+  CHECK(error.detail().find(url) != std::string::npos);
+}
+
+TEST_CASE("something that is no Quern server is recognised") {
+  for (const FakeAnswer& answer :
+       {FakeAnswer{.status = 404, .body = "<html>", .content_type = "text/html"},
+        FakeAnswer{.body = "<html>", .content_type = "text/html"}, FakeAnswer{.body = "{}"},
+        FakeAnswer{.body = "[]"}, FakeAnswer{.body = task_text() + "x"}}) {
+    CAPTURE(answer.body);
+    FakeServer server([&](const FakeRequest&) { return answer; });
+    Client client(options_for(server));
+    CHECK(refusal_of([&] { client.get(id); }).code() == ErrorCode::bad_response);
+  }
+}
+
+TEST_CASE("calls one after the other share a connection, and survive its end") {
+  std::atomic<int> calls = 0;
+  FakeServer server([&](const FakeRequest&) -> FakeAnswer {
+    return {.body = task_text(),
+            .manner = ++calls == 2 ? Manner::answer_and_close : Manner::answer};
+  });
+  Client client({.server = server.url(), .retry_for = 5s});
+  for (int i = 0; i < 4; ++i) client.get(id);
+  const auto requests = server.requests();
+  CHECK(requests[1].connection == requests[0].connection);
+  CHECK(requests[3].connection != requests[0].connection);
+  CHECK(requests.back().headers.find("Host: 127.0.0.1:") != std::string::npos);
+}
+
+TEST_CASE("the token is sent, and ids and names cannot leave their place in the path") {
+  FakeServer server([](const FakeRequest&) { return FakeAnswer{.body = task_text()}; });
+  ClientOptions options = options_for(server);
+  options.token = "t0ken";
+  Client client(options);
+  client.get("../queues?x=1 #");
+  const FakeRequest request = server.requests().at(0);
+  CHECK(request.target == "/tasks/..%2Fqueues%3Fx%3D1%20%23");
+  CHECK(request.headers.find("Authorization: Bearer t0ken\r\n") != std::string::npos);
+}
+
+TEST_CASE("a stopped lease call still brings what the server had already leased") {
+  FakeServer server([](const FakeRequest&) -> FakeAnswer {
+    return {.body = R"({"tasks": [)" + task_text("running") + R"(], "settled": []})",
+            .manner = Manner::after_half_close};
+  });
+  Client client(options_for(server));
+  std::stop_source stop;
+  std::jthread stopper([&] {
+    while (server.requests().empty()) std::this_thread::yield();
+    stop.request_stop();
+  });
+  const LeaseAnswer answer = client.lease({.queues = {"q"}, .wait = 60s}, stop.get_token());
+  REQUIRE(answer.tasks.size() == 1);
+  CHECK(answer.tasks[0].lease->token == "secret");
+}
+
+TEST_CASE("wait returns the task as it stands when the time is over") {
+  FakeServer server([](const FakeRequest&) { return FakeAnswer{.body = task_text("running")}; });
+  Client client(options_for(server));
+  CHECK(client.wait(id, 0ms).state == TaskState::running);
+  CHECK(server.requests().at(0).target == "/tasks/" + id + "?wait_ms=0");
+}
+
+TEST_CASE("an https URL speaks TLS") {
+  FakeServer server([](const FakeRequest&) { return FakeAnswer{}; });
+  Client client({.server = "https://127.0.0.1:" + std::to_string(server.port()),
+                 .connect_timeout = 200ms,
+                 .retry_for = 0ms});
+  CHECK(refusal_of([&] { client.get(id); }).code() == ErrorCode::unreachable);
+  CHECK(server.requests().empty());
+}
+
+TEST_CASE("a URL that cannot be right is refused at once") {
+  for (const char* url :
+       {"", "127.0.0.1:7480", "ftp://host", "http://", "http://host:0", "http://host:99999",
+        "http://host/path", "http://::1:80", "http://[::1"}) {
+    CAPTURE(url);
+    CHECK(refusal_of([&] { Client client({.server = url}); }).code() ==
+          ErrorCode::invalid_argument);
+  }
+  for (const char* url :
+       {"http://host", "http://host:1/", "https://[::1]:7480", "http://a.b:65535"}) {
+    CAPTURE(url);
+    CHECK_NOTHROW(Client({.server = url}));
+  }
+}

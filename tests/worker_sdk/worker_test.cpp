@@ -1,0 +1,286 @@
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <latch>
+#include <thread>
+
+#include "fake_quern.h"
+#include "quern/quern.h"
+
+using namespace quern;
+using namespace quern::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+// A worker that runs until the end of the scope.
+struct RunningWorker {
+  explicit RunningWorker(FakeQuern& quern, WorkerOptions options = {})
+      : client({.server = quern.server().url(), .timeout = 1s}), worker(client, quiet(options)) {}
+  ~RunningWorker() { stop(); }
+
+  void start() {
+    thread = std::thread([this] { worker.run(); });
+  }
+  void stop() {
+    worker.stop();
+    if (thread.joinable()) thread.join();
+  }
+  static WorkerOptions quiet(WorkerOptions options) {
+    options.queues = {"q"};
+    options.log = [](LogLevel, std::string_view) {};
+    return options;
+  }
+
+  Client client;
+  Worker worker;
+  std::thread thread;
+};
+
+// Handlers wait here without sleeping.
+void wait_for_stop(Context& context) {
+  std::atomic<bool> stopped = false;
+  std::stop_callback on_stop(context.stop_token(), [&] {
+    stopped = true;
+    stopped.notify_all();
+  });
+  stopped.wait(false);
+}
+
+}  // namespace
+
+TEST_CASE("what a handler returns or throws decides how its task is reported") {
+  FakeQuern quern;
+  RunningWorker running(quern, {.concurrency = 4});
+  running.worker.handle("result", [](Context& context) { return context.payload(); })
+      .handle("nothing", [](Context&) {})
+      .handle("permanent", [](Context&) { throw Permanent("no such user", "UnknownUser"); })
+      .handle("retry", [](Context&) { throw Retry(7s, "rate limit"); })
+      .handle("error", [](Context&) { throw std::out_of_range("index 5"); })
+      .handle("odd", [](Context&) { throw 42; })
+      .handle("invalid", [](Context&) { return std::string("{not json"); });
+  running.start();
+
+  CHECK(quern.outcome(quern.add("result", "{\"a\": 1}"))["result"] == nlohmann::json{{"a", 1}});
+  const auto nothing = quern.outcome(quern.add("nothing"));
+  CHECK(nothing["op"] == "complete");
+  CHECK(nothing["result"].is_null());
+
+  const auto permanent = quern.outcome(quern.add("permanent"));
+  CHECK(permanent["op"] == "fail");
+  CHECK(permanent["retryable"] == false);
+  CHECK(permanent["error"]["type"] == "UnknownUser");
+  CHECK(permanent["error"]["message"] == "no such user");
+
+  const auto retry = quern.outcome(quern.add("retry"));
+  CHECK(retry["retryable"] == true);
+  CHECK(retry["retry_after_ms"] == 7000);
+
+  const auto error = quern.outcome(quern.add("error"));
+  CHECK(error["retryable"] == true);
+  CHECK(error["error"]["type"] == "std::out_of_range");
+  CHECK_FALSE(error.contains("retry_after_ms"));
+  CHECK(quern.outcome(quern.add("odd"))["error"]["type"] == "unknown");
+
+  const auto invalid = quern.outcome(quern.add("invalid"));
+  CHECK(invalid["retryable"] == false);
+  CHECK(invalid["error"]["type"] == "InvalidResult");
+}
+
+TEST_CASE("a type without handler fails so that another worker can have it") {
+  FakeQuern quern;
+  RunningWorker running(quern);
+  running.start();
+  const auto outcome = quern.outcome(quern.add("unheard-of"));
+  CHECK(outcome["op"] == "fail");
+  CHECK(outcome["retryable"] == true);
+  CHECK(outcome["error"]["type"] == "NoHandler");
+}
+
+TEST_CASE("a handler for any type runs what has none of its own") {
+  FakeQuern quern;
+  RunningWorker running(quern);
+  running.worker.handle("a", [](Context&) { return std::string("1"); })
+      .handle_any([](Context& context) { return '"' + context.task().type + '"'; });
+  running.start();
+  CHECK(quern.outcome(quern.add("a"))["result"] == 1);
+  CHECK(quern.outcome(quern.add("b"))["result"] == "b");
+}
+
+TEST_CASE("a long handler's lease is kept alive, and its progress shown") {
+  FakeQuern quern;
+  RunningWorker running(quern, {.lease = 1s, .heartbeat = 100ms});
+  std::latch release(1);
+  running.worker.handle("long", [&](Context& context) {
+    context.progress(R"({"done": 0.5})");
+    release.wait();
+  });
+  running.start();
+  const std::string id = quern.add("long");
+  std::size_t beats = 0;
+  bool progress = false;
+  CHECK(quern.eventually([&] {
+    beats = 0;
+    for (const auto& item : quern.settled()) {
+      if (item["op"] != "heartbeat") continue;
+      ++beats;
+      progress = progress || (item.contains("progress") && item["progress"]["done"] == 0.5);
+    }
+    return beats >= 5 && progress;
+  }));
+  CHECK(quern.heartbeats(id)[0]["lease_ms"] == 1000);
+  release.count_down();
+  CHECK(quern.outcome(id)["op"] == "complete");
+}
+
+TEST_CASE("a handler whose lease is lost is asked to stop, and nothing is reported for it") {
+  FakeQuern quern;
+  RunningWorker running(quern, {.lease = 1s, .heartbeat = 100ms});
+  running.worker.handle("long", [](Context& context) { wait_for_stop(context); })
+      .handle("short", [](Context&) {});
+  running.start();
+  const std::string id = quern.add("long");
+  quern.lose(id);
+  CHECK(quern.outcome(quern.add("short"))["op"] == "complete");  // the slot is free again
+  CHECK(quern.outcomes(id).empty());
+  CHECK(running.worker.stats().lease_lost == 1);
+}
+
+TEST_CASE("results that could not be reported are reported when the server is back") {
+  FakeQuern quern;
+  RunningWorker running(quern, {.concurrency = 2});
+  std::latch started(2);
+  std::latch release(1);
+  running.worker.handle("work", [&](Context&) {
+    started.count_down();
+    release.wait();
+  });
+  running.start();
+  const std::string first = quern.add("work");
+  const std::string second = quern.add("work");
+  started.wait();
+  quern.server().stop();
+  release.count_down();
+  quern.server().start();
+  CHECK(quern.outcome(first)["op"] == "complete");
+  CHECK(quern.outcome(second)["op"] == "complete");
+}
+
+TEST_CASE("a worker keeps consuming after a server that is away or silent") {
+  FakeQuern quern;
+  RunningWorker running(quern, {.lease = 3s, .wait = 1s});
+  running.worker.handle("work", [](Context&) {});
+  running.start();
+  CHECK(quern.outcome(quern.add("work"))["op"] == "complete");
+  for (int round = 0; round < 2; ++round) {
+    quern.server().stop();
+    quern.server().start();
+    CHECK(quern.outcome(quern.add("work"))["op"] == "complete");
+  }
+  quern.be_silent(2);
+  CHECK(quern.outcome(quern.add("work"))["op"] == "complete");
+  quern.refuse(problem(503, "recovering"));
+  int calls = 0;
+  CHECK(quern.eventually([&] {
+    if (calls == 0) calls = quern.calls();
+    return quern.calls() > calls + 1;
+  }));
+  quern.clear_refusal();
+  CHECK(quern.outcome(quern.add("work"))["op"] == "complete");
+}
+
+TEST_CASE("a result that the server will not have becomes a failure with the reason") {
+  FakeQuern quern;
+  RunningWorker running(quern);
+  running.worker.handle("big", [](Context&) { return std::string(R"("too large")"); });
+  running.start();
+  const std::string id = quern.add("big");
+  nlohmann::json last;
+  CHECK(quern.eventually([&] {
+    for (const auto& item : quern.settled()) {
+      if (item["op"] == "fail") last = item;
+    }
+    return !last.is_null();
+  }));
+  CHECK(last["id"] == id);
+  CHECK(last["retryable"] == false);
+  CHECK(last["error"]["type"] == "ResultRefused");
+  CHECK(last["error"]["message"] == "1 MiB");
+}
+
+TEST_CASE("stop finishes what runs and reports it") {
+  FakeQuern quern;
+  RunningWorker running(quern);
+  std::latch started(1);
+  std::latch release(1);
+  running.worker.handle("work", [&](Context&) {
+    started.count_down();
+    release.wait();
+  });
+  running.start();
+  const std::string id = quern.add("work");
+  started.wait();
+  running.worker.stop();
+  release.count_down();
+  running.stop();
+  CHECK(quern.outcomes(id).size() == 1);
+  CHECK(quern.outcomes(id)[0]["op"] == "complete");
+}
+
+TEST_CASE("a handler that gives up when the grace time is over gives its task back") {
+  FakeQuern quern;
+  RunningWorker running(quern, {.grace = 10ms});
+  std::latch started(1);
+  running.worker.handle("work", [&](Context& context) {
+    started.count_down();
+    wait_for_stop(context);
+    throw std::runtime_error("interrupted");
+  });
+  running.start();
+  const std::string id = quern.add("work");
+  started.wait();
+  running.stop();
+  REQUIRE(quern.outcomes(id).size() == 1);
+  CHECK(quern.outcomes(id)[0]["op"] == "release");
+  CHECK(running.worker.stats().released == 1);
+}
+
+TEST_CASE("a first call that is refused ends run() with the reason") {
+  FakeQuern quern;
+  quern.refuse(problem(401, "unauthorized", "no such token"));
+  RunningWorker running(quern);
+  CHECK_THROWS_WITH_AS(running.worker.run(), "unauthorized: no such token", ApiError);
+}
+
+TEST_CASE("follow-up tasks inherit the correlation id, and each attempt names them the same") {
+  FakeQuern quern;
+  RunningWorker running(quern);
+  std::vector<NewTask> follow_ups = {{.type = "next", .payload = "1"},
+                                     {.type = "next", .payload = "1"},
+                                     {.type = "next", .payload = "2"}};
+  running.worker.handle("work", [&](Context& context) {
+    for (const NewTask& task : follow_ups) context.submit(task);
+  });
+  running.start();
+  quern.outcome(quern.add("work"));
+  std::vector<std::string> keys;
+  for (const FakeRequest& request : quern.server().requests()) {
+    if (request.target != "/tasks") continue;
+    const auto body = nlohmann::json::parse(request.body);
+    CHECK(body["correlation_id"] == "operation");
+    keys.push_back(body["idempotency_key"]);
+  }
+  REQUIRE(keys.size() == 3);
+  CHECK(keys[0].starts_with("task-1:"));
+  CHECK(keys[0] != keys[1]);
+  CHECK(keys[1] != keys[2]);
+  CHECK(keys[0].substr(0, keys[0].rfind(':')) == keys[1].substr(0, keys[1].rfind(':')));
+}
+
+TEST_CASE("options out of range are refused") {
+  Client client;
+  CHECK_THROWS_AS(Worker(client, {.queues = {}}), ApiError);
+  CHECK_THROWS_AS(Worker(client, {.concurrency = 0}), ApiError);
+  CHECK_THROWS_AS(Worker(client, {.concurrency = 1001}), ApiError);
+  CHECK_THROWS_AS(Worker(client, {.lease = 10ms}), ApiError);
+}
