@@ -1,0 +1,55 @@
+// What can be set, and where from: flags, then QUERN_* in the environment, then a TOML file.
+//
+// Shape    one table (config.cpp) names every setting once. `io_threads` in the file is
+// --io-threads
+//          and QUERN_IO_THREADS.
+// Errors   invalid_argument, in words for the person who starts the server.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "http/endpoint.h"
+#include "http/raw_head.h"
+#include "log.h"
+#include "quern/protocol/result.h"
+#include "quern/storage/store.h"
+
+namespace quern::server {
+
+struct Config {
+  std::string listen;
+  std::filesystem::path data;
+  storage::Durability durability = storage::Durability::fsync;
+  bool insecure = false;
+  std::vector<std::string> allowed_hosts;
+  log::Level log_level = log::Level::info;
+  log::Format log_format = log::Format::text;
+  std::size_t io_threads = 0;  // 0: by the number of cores
+  std::size_t connections_max = 0;
+  std::size_t commands_max = 0;
+  std::size_t queues_max = 0;
+  std::size_t body_memory_bytes_max = 0;
+  std::chrono::milliseconds drain_timeout{0};
+  http::RequestLimits limits;
+  http::HeadLimits head;
+};
+
+// What the command line asks for.
+struct Invocation {
+  Config config;
+  std::optional<std::string> print;  // --help, --version: print this and exit
+};
+
+using Environment = std::function<const char*(const char* name)>;
+
+// `arguments` without the program's name. `version` is what --version prints.
+Result<Invocation> read_config(const std::vector<std::string>& arguments,
+                               const Environment& environment, const std::string& version);
+
+}  // namespace quern::server

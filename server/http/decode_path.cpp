@@ -1,0 +1,32 @@
+#include "http/decode.h"
+#include "http/request_body.h"
+
+namespace quern::http {
+namespace {
+
+constexpr JsonNames no_names{.noun = "known here: this request has no fields", .known = {}};
+
+}  // namespace
+
+Result<TaskId> decode_task_id(const std::string& text) {
+  if (const std::optional<TaskId> id = TaskId::parse(text)) return *id;
+  return Error{.code = ErrorCode::task_not_found,
+               .detail = "the path does not hold the id of a task (a UUIDv7 in lower case)"};
+}
+
+Result<void> decode_queue_name(const std::string& text) {
+  if (is_name(text)) return {};
+  return Error{.code = ErrorCode::queue_not_found,
+               .detail = "the path does not hold the name of a queue"};
+}
+
+Result<void> decode_empty_body(std::string_view text) {
+  if (text.empty()) return {};
+  RequestBody body(text);
+  JsonFields field(body.root(), no_names);
+  while (field.next()) {
+  }
+  return body.finish();
+}
+
+}  // namespace quern::http

@@ -1,0 +1,61 @@
+// The HTTP front: listens, spreads connections over io threads, and brings the engine's replies
+// back to whoever waits for them.
+//
+// Threads  start(), drain(), stop(): the owner's. As a ReplySink: the engine's.
+// Errors   listen: store_unavailable is never one; internal: the address cannot be bound, with the
+//          system's reason.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine_port.h"
+#include "http/endpoint.h"
+#include "http/listen_address.h"
+#include "http/raw_head.h"
+#include "http/timeouts.h"
+
+namespace quern::http {
+
+struct ServerOptions {
+  ListenAddress listen;
+  std::vector<std::string> allowed_hosts;  // beside the loopback names and the listen address
+  std::size_t io_threads = 1;
+  std::size_t connections_max = 12'000;
+  std::size_t body_memory_bytes_max = std::size_t{1} << 30;  // of large bodies under way, in all
+  RequestLimits limits;
+  HeadLimits head;
+  Timeouts timeouts;
+  ServerInfo info;
+  std::function<Timestamp()> now;
+};
+
+class Server final : public server::ReplySink {
+ public:
+  // Binds the address; connections are accepted from start() on.
+  static Result<std::unique_ptr<Server>> listen(const ServerOptions& options,
+                                                server::EnginePort& engine);
+  ~Server() override;
+
+  std::string url() const;  // with the port that the system chose
+
+  void start();
+  // No new connections; every connection closes after the answer to the request in hand.
+  void drain();
+  std::size_t session_count() const;
+  // Closes what is left, and ends the threads.
+  void stop();
+
+  void deliver(std::vector<engine::Reply>&& replies) override;
+  void fail_all(const Error& error) override;
+
+ private:
+  class Impl;
+  explicit Server(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace quern::http

@@ -1,0 +1,298 @@
+#include "http/session.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <exception>
+#include <utility>
+
+#include "http/ascii.h"
+#include "http/decode.h"
+#include "http/problem.h"
+#include "http/undelivered.h"
+#include "log.h"
+
+namespace quern::http {
+namespace {
+
+using boost::system::error_code;
+
+// A server that is about to stop does not wait long for clients to close.
+constexpr Timeouts::ms drain_linger{500};
+
+// A request header at its largest, and the bytes that come with its last ones.
+std::size_t buffer_bytes_max(const HeadLimits& limits) {
+  return limits.header_bytes_max + (std::size_t{64} << 10);
+}
+
+std::string address_text(const Socket& socket) {
+  error_code ec;
+  asio::ip::address address = socket.local_endpoint(ec).address();
+  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+    address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+  }
+  return address.to_string();
+}
+
+// Whether the answer may be a while: the client may go in the meantime.
+bool may_park(const engine::Command& command) {
+  if (const auto* lease = std::get_if<engine::Lease>(&command)) return lease->wait > Duration{0};
+  if (const auto* wait = std::get_if<engine::WaitTask>(&command)) return wait->wait > Duration{0};
+  return false;
+}
+
+std::array<asio::const_buffer, 2> from(std::size_t at, std::string_view first,
+                                       std::string_view second) {
+  const std::string_view head = first.substr(std::min(at, first.size()));
+  const std::string_view tail = second.substr(at - std::min(at, first.size()));
+  return {asio::const_buffer(head.data(), head.size()),
+          asio::const_buffer(tail.data(), tail.size())};
+}
+
+}  // namespace
+
+void Session::start(IoThread& thread, SessionEnv& env, Socket socket) {
+  const std::shared_ptr<Session> session(new Session(thread, env, std::move(socket)));
+  asio::co_spawn(thread.context(), session->run(session), asio::detached);
+}
+
+Session::Session(IoThread& thread, SessionEnv& env, Socket socket)
+    : thread_(thread),
+      env_(env),
+      socket_(std::move(socket)),
+      hosts_{.allowed = env.allowed_hosts, .local_address = address_text(socket_)},
+      slot_(thread.add(*this)),
+      buffer_(buffer_bytes_max(env.admission.head)),
+      body_share_(env.body_budget) {
+  env.session_count.fetch_add(1);
+  error_code ec;
+  // Reads and writes that would wait say so instead.
+  socket_.non_blocking(true, ec);
+  // Answers are complete when they are written: nothing is gained by waiting for more.
+  socket_.set_option(asio::ip::tcp::no_delay(true), ec);
+}
+
+Session::~Session() {
+  thread_.remove(slot_);
+  env_.session_count.fetch_sub(1);
+}
+
+// `self` keeps the session alive for as long as it runs.
+Awaitable<void> Session::run([[maybe_unused]] std::shared_ptr<Session> self) {
+  try {
+    while (co_await receive_head() && co_await serve()) {
+    }
+    if (answered_ && !broken_) co_await linger();
+  } catch (const std::bad_alloc&) {
+    throw;  // ends the process
+  } catch (const std::exception& e) {
+    log::error("a connection failed", {{"what", e.what()}, {"request_id", request_id_}});
+  }
+  error_code ec;
+  socket_.close(ec);
+}
+
+Awaitable<bool> Session::serve() {
+  enter(Phase::engine);
+  auto admission = admit(block_, env_.admission, hosts_, head_, request_);
+  keep_alive_ = head_.keep_alive;
+  take_request_id();
+  response_.clear();
+  if (auto* refused = std::get_if<Refused>(&admission)) {
+    co_return co_await refuse_unread(std::move(*refused));
+  }
+  const Admitted& admitted = std::get<Admitted>(admission);
+  if (!co_await receive_body(admitted)) co_return false;
+  enter(Phase::engine);
+  co_return co_await answer(admitted);
+}
+
+Awaitable<bool> Session::answer(const Admitted& admitted) {
+  const Endpoint& endpoint = admitted.route->endpoint;
+  Result<std::optional<engine::Command>> command = ask(endpoint);
+  drop_body();
+
+  engine::Outcome outcome = engine::Done{};
+  if (!command) {
+    outcome = std::move(command).error();
+  } else if (*command) {
+    const bool watched = may_park(**command);
+    ticket_ = thread_.new_ticket(slot_);
+    Result<void> submitted = env_.context.engine.submit(ticket_, *std::move(*command));
+    if (!submitted) {
+      outcome = std::move(submitted).error();
+    } else {
+      if (!co_await await_outcome(watched)) co_return false;
+      outcome = *std::exchange(outcome_, std::nullopt);
+    }
+  }
+
+  engine::Undelivered leases = leases_of(outcome);
+  if (const Error* error = std::get_if<Error>(&outcome)) {
+    answer_error(*error);
+  } else if (Result<void> answered =
+                 endpoint.answer(request_, env_.context, std::move(outcome), response_);
+             !answered) {
+    answer_error(answered.error());
+  }
+  const bool sent = (leases.leases.empty() || !client_is_gone()) && co_await send();
+  if (!sent) return_leases(env_.context.engine, std::move(leases));
+  co_return sent&& keep_alive_;
+}
+
+Result<std::optional<engine::Command>> Session::ask(const Endpoint& endpoint) const {
+  if (!endpoint.has_query) {
+    if (Result<void> none = decode_no_query(request_.target); !none) return std::move(none).error();
+  }
+  if (endpoint.ask == nullptr) return std::optional<engine::Command>();
+  return endpoint.ask(request_, env_.context);
+}
+
+// Refuses what cannot be followed by another request.
+Awaitable<bool> Session::refuse(Error error) {
+  if (request_id_.empty()) request_id_ = thread_.new_request_id();
+  keep_alive_ = false;
+  answer_error(error);
+  co_await send();
+  co_return false;
+}
+
+Awaitable<bool> Session::refuse_unread(Refused refused) {
+  const std::optional<Framing>& framing = refused.framing;
+  if (!framing) {
+    keep_alive_ = false;
+  } else if (framing->has_body()) {
+    // A body that is here already is skipped; nobody waits for the rest of another.
+    const bool is_here = !framing->chunked && framing->content_length <= buffer_.size();
+    if (is_here) buffer_.consume(static_cast<std::size_t>(framing->content_length));
+    keep_alive_ = keep_alive_ && is_here;
+  }
+  answer_error(refused.error);
+  if (!refused.allow.empty()) response_.add_field("Allow", refused.allow);
+  co_return co_await send() && keep_alive_;
+}
+
+void Session::answer_error(const Error& error) {
+  answer_problem(error, request_id_, response_);
+  if (response_.status == 500) {
+    log::error("a request failed", {{"request_id", request_id_},
+                                    {"code", std::string(to_string(error.code))},
+                                    {"detail", error.detail}});
+  }
+}
+
+Awaitable<bool> Session::send() {
+  if (env_.draining.load(std::memory_order_relaxed)) keep_alive_ = false;
+  write_head(response_,
+             HeadContext{.date = thread_.date(),
+                         .request_id = request_id_,
+                         .keep_alive = keep_alive_,
+                         .http_1_0 = head_.http_1_0},
+             response_head_);
+  if (log::enabled(log::Level::debug)) {
+    log::debug("request", {{"request_id", request_id_},
+                           {"method", std::string(head_.method)},
+                           {"target", std::string(head_.target)},
+                           {"status", std::to_string(response_.status)}});
+  }
+  const bool without_body = request_.method == Method::head || response_.status == 204;
+  co_return co_await write(response_head_, without_body ? std::string_view() : response_.body);
+}
+
+Awaitable<bool> Session::write(std::string_view first, std::string_view second) {
+  // A client that takes less than this in the time allowed has stalled.
+  constexpr std::size_t progress_bytes = std::size_t{64} << 10;
+  std::size_t written = 0;
+  std::size_t mark = 0;
+  answered_ = true;
+  while (written < first.size() + second.size()) {
+    const auto pieces = from(written, first, second);
+    error_code ec;
+    std::size_t count = socket_.write_some(pieces, ec);
+    if (ec == asio::error::would_block) {
+      if (phase_ != Phase::write || written - mark >= progress_bytes) {
+        enter(Phase::write);
+        mark = written;
+      }
+      count = co_await socket_.async_write_some(pieces, asio::redirect_error(awaiting, ec));
+    }
+    broken_ = ec || expired_;
+    if (broken_) co_return false;
+    written += count;
+  }
+  co_return true;
+}
+
+// Closing while the client still sends would reset the connection, and the answer could be lost
+// with it: so stop sending, and drop what comes until the client closes too.
+Awaitable<void> Session::linger() {
+  constexpr std::size_t dropped_bytes_max = std::size_t{64} << 20;
+  enter(Phase::linger);
+  error_code ec;
+  socket_.shutdown(Socket::shutdown_send, ec);
+  std::size_t dropped = 0;
+  do {
+    dropped += buffer_.size();
+    buffer_.clear();
+  } while (dropped < dropped_bytes_max && co_await read_more(read_bytes));
+}
+
+void Session::take_request_id() {
+  constexpr std::size_t bytes_max = 128;
+  const std::string_view given = request_.fields[Known::request_id].value_or(std::string_view{});
+  const bool is_usable = !given.empty() && given.size() <= bytes_max &&
+                         std::all_of(given.begin(), given.end(), is_visible);
+  request_id_ = is_usable ? std::string(given) : thread_.new_request_id();
+}
+
+// Starts the clock of a phase.
+void Session::enter(Phase phase) {
+  const Timeouts& timeouts = env_.timeouts;
+  phase_ = phase;
+  expired_ = false;
+  const auto now = IoThread::Clock::now();
+  switch (phase) {
+    case Phase::idle:
+      deadline_ = now + timeouts.idle;
+      return;
+    case Phase::header:
+      deadline_ = now + timeouts.header;
+      return;
+    case Phase::body:
+      deadline_ = now + timeouts.body;
+      return;
+    case Phase::engine:
+      deadline_ = Time::max();
+      return;
+    case Phase::write:
+      deadline_ = now + timeouts.write_stall;
+      return;
+    case Phase::linger:
+      deadline_ = now + (env_.draining ? std::min(timeouts.linger, drain_linger) : timeouts.linger);
+      return;
+  }
+}
+
+void Session::expire_at(Time now) {
+  if (deadline_ > now) return;
+  deadline_ = Time::max();
+  expired_ = true;
+  error_code ec;
+  socket_.cancel(ec);
+}
+
+void Session::close_if_idle() {
+  if (phase_ == Phase::idle) expire_at(Time::max());
+}
+
+void Session::abort() {
+  expired_ = true;
+  broken_ = true;
+  error_code ec;
+  socket_.close(ec);
+  wake();
+}
+
+}  // namespace quern::http

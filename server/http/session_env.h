@@ -1,0 +1,65 @@
+// What all connections of a server share.
+//
+// Threads  constant once the first connection is there, but for the atomics.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <utility>
+
+#include "http/admission.h"
+#include "http/endpoint.h"
+#include "http/timeouts.h"
+
+namespace quern::http {
+
+// Bounds the memory that bodies still under way take up, all connections together.
+class BodyBudget {
+ public:
+  explicit BodyBudget(std::size_t bytes_max) : bytes_max_(bytes_max) {}
+
+  bool take(std::size_t bytes) {
+    if (bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes <= bytes_max_) return true;
+    give_back(bytes);
+    return false;
+  }
+  void give_back(std::size_t bytes) { bytes_.fetch_sub(bytes, std::memory_order_relaxed); }
+
+ private:
+  const std::size_t bytes_max_;
+  std::atomic<std::size_t> bytes_{0};
+};
+
+// One connection's part of it.
+class BodyShare {
+ public:
+  explicit BodyShare(BodyBudget& budget) : budget_(budget) {}
+  BodyShare(const BodyShare&) = delete;
+  BodyShare& operator=(const BodyShare&) = delete;
+  ~BodyShare() { release(); }
+
+  // Raises the share to `bytes`; false when there is not that much left.
+  bool grow_to(std::size_t bytes) {
+    if (bytes <= held_) return true;
+    if (!budget_.take(bytes - held_)) return false;
+    held_ = bytes;
+    return true;
+  }
+  void release() { budget_.give_back(std::exchange(held_, 0)); }
+
+ private:
+  BodyBudget& budget_;
+  std::size_t held_ = 0;
+};
+
+struct SessionEnv {
+  Context context;
+  AdmissionPolicy admission;
+  std::vector<std::string> allowed_hosts;
+  Timeouts timeouts;
+  BodyBudget body_budget;
+  std::atomic<bool> draining{false};  // every answer is the connection's last
+  std::atomic<std::size_t> session_count{0};
+};
+
+}  // namespace quern::http

@@ -1,0 +1,52 @@
+// POST /tasks, POST /tasks/batch.
+#include "http/answer.h"
+#include "http/decode.h"
+#include "http/endpoints.h"
+
+namespace quern::http {
+namespace {
+
+DecodeContext decode_context(const Context& context) {
+  return DecodeContext{.limits = context.limits, .now = context.now()};
+}
+
+Result<std::optional<engine::Command>> ask_submit(const Request& request, const Context& context) {
+  return asked(decode_submit(request.fields, request.body, decode_context(context)));
+}
+
+Result<void> answer_submit(const Request&, const Context&, engine::Outcome&& outcome,
+                           Response& response) {
+  const auto& submitted = expect<engine::Submitted>(outcome);
+  const engine::TaskView& task = submitted.tasks.front();
+  response.status = 202;
+  response.add_field("Location", "/tasks/" + task.id.text());
+  if (submitted.replayed) response.add_field("Idempotency-Replayed", "true");
+  JsonWriter json(response.body);
+  write_task(json, task, TaskShape::summary);
+  return {};
+}
+
+Result<std::optional<engine::Command>> ask_batch(const Request& request, const Context& context) {
+  return asked(decode_batch(request.fields, request.body, decode_context(context)));
+}
+
+Result<void> answer_batch(const Request&, const Context&, engine::Outcome&& outcome,
+                          Response& response) {
+  response.status = 202;
+  JsonWriter json(response.body);
+  json.begin_object();
+  json.key("tasks").begin_array();
+  for (const engine::TaskView& task : expect<engine::Submitted>(outcome).tasks) {
+    write_task(json, task, TaskShape::summary);
+  }
+  json.end_array();
+  json.end_object();
+  return {};
+}
+
+}  // namespace
+
+const Endpoint submit_task{.ask = ask_submit, .answer = answer_submit};
+const Endpoint submit_batch{.ask = ask_batch, .answer = answer_batch};
+
+}  // namespace quern::http
