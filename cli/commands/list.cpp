@@ -1,0 +1,59 @@
+#include <CLI/App.hpp>
+#include <iostream>
+#include <memory>
+
+#include "commands/commands.h"
+#include "commands/pages.h"
+#include "commands/task_text.h"
+
+namespace quern::cli {
+namespace {
+
+struct List {
+  TaskQuery query;
+  std::string state;
+  PageFlags page;
+};
+
+ExitCode list(Session& session, List& options) {
+  if (options.query.queue.empty() && options.query.correlation_id.empty()) {
+    throw UsageError("list needs --queue or --correlation-id");
+  }
+  options.query.state = task_state_from(options.state);
+  return show_pages(
+      session, options.page, "No tasks.",
+      [&](const PageOptions& page) {
+        options.query.page = page;
+        return session.client().list(options.query);
+      },
+      [](const std::vector<Task>& tasks) { print_tasks(std::cout, tasks); });
+}
+
+std::vector<std::string> state_names() {
+  std::vector<std::string> names;
+  for (const TaskState state : task_states) names.emplace_back(to_string(state));
+  return names;
+}
+
+}  // namespace
+
+void add_list(CLI::App& app, Session& session) {
+  auto options = std::make_shared<List>();
+  CLI::App* command =
+      app.add_subcommand("list", "List tasks of a queue or a business operation, oldest first");
+  command->add_option("-q,--queue", options->query.queue, "Queue");
+  command->add_option("--correlation-id", options->query.correlation_id,
+                      "All tasks of one business operation, over all queues");
+  command->add_option("--state", options->state, "Only tasks in this state")
+      ->check(CLI::IsMember(state_names()));
+  command->add_option("--type", options->query.type, "Only tasks of this type");
+  options->page.add_to(*command);
+  add_examples(*command,
+               "  qctl list --queue emails --state retrying\n"
+               "  qctl list --correlation-id order-4711 --json\n");
+  command->callback([&session, options] {
+    session.action = [&session, options] { return list(session, *options); };
+  });
+}
+
+}  // namespace quern::cli

@@ -1,0 +1,159 @@
+#include <CLI/App.hpp>
+#include <charconv>
+#include <iostream>
+#include <memory>
+
+#include "commands/commands.h"
+#include "commands/options.h"
+#include "commands/queue_text.h"
+#include "quern/protocol/json_writer.h"
+#include "text.h"
+
+namespace quern::cli {
+namespace {
+
+ExitCode show(const Session& session, const Queue& queue) {
+  if (session.json) {
+    std::cout << to_json(queue) << '\n';
+  } else {
+    print_queue(std::cout, queue);
+  }
+  return exit_ok;
+}
+
+// A merge patch of those settings that were given.
+class SettingsPatch {
+ public:
+  SettingsPatch() { json_.begin_object(); }
+
+  void add_to(CLI::App& command) {
+    add_number(command, "--max-attempts", "max_attempts", "Attempts before a task is dead");
+    add_durations(command);
+    add_number(command, "--max-backlog", "max_backlog", "Unfinished tasks it may hold, or none");
+    command.add_option("--retry-strategy", strategy_, "How the wait between attempts grows")
+        ->check(CLI::IsMember({"exponential", "linear", "fixed"}));
+    add_duration(command, "--retry-base", base_, "The first wait");
+    add_duration(command, "--retry-max", max_, "The longest wait");
+    command.add_option("--retry-factor", factor_, "What exponential waits grow by");
+    command.add_option("--retry-jitter", jitter_, "Whether the waits are spread at random")
+        ->check(CLI::IsMember({"yes", "no"}));
+  }
+
+  std::string finish() {
+    write_retry();
+    json_.end_object();
+    if (text_ == "{}") throw UsageError("queue set: nothing to set; see qctl queue set --help");
+    return text_;
+  }
+
+ private:
+  void add_durations(CLI::App& command) {
+    add_duration_or_none(command, "--lease", "lease_ms",
+                         "How long a worker holds a task without a heartbeat");
+    add_duration_or_none(command, "--timeout", "timeout_ms", "Hard limit of one attempt, or none");
+    add_duration_or_none(command, "--ttl", "ttl_ms", "Within which a task must start, or none");
+    add_duration_or_none(command, "--retention", "retention_ms",
+                         "How long finished tasks are kept");
+    add_duration_or_none(command, "--dead-retention", "dead_retention_ms",
+                         "How long dead tasks are kept, or none: for ever");
+    add_duration_or_none(command, "--idempotency-window", "idempotency_window_ms",
+                         "How long an idempotency key is remembered");
+  }
+
+  void add_duration_or_none(CLI::App& command, const std::string& option, const std::string& field,
+                            const std::string& description) {
+    add_setting(command, option, field, description, "DURATION", [this](const std::string& text) {
+      const auto duration = parse_duration(text);
+      if (duration) json_.number(std::int64_t{duration->count()});
+      return duration.has_value();
+    });
+  }
+
+  void add_number(CLI::App& command, const std::string& option, const std::string& field,
+                  const std::string& description) {
+    add_setting(command, option, field, description, "NUMBER", [this](const std::string& text) {
+      std::uint64_t number = 0;
+      const char* const end = text.data() + text.size();
+      const auto [stop, error] = std::from_chars(text.data(), end, number);
+      if (error != std::errc{} || stop != end) return false;
+      json_.number(number);
+      return true;
+    });
+  }
+
+  template <typename Write>
+  void add_setting(CLI::App& command, const std::string& option, const std::string& field,
+                   const std::string& description, const std::string& type, Write write) {
+    command
+        .add_option_function<std::string>(
+            option,
+            [this, option, field, type, write](const std::string& text) {
+              json_.key(field);
+              if (text == "none") {
+                json_.null();
+              } else if (!write(text)) {
+                throw CLI::ValidationError(option,
+                                           "\"" + text + "\" is no " + type + " and not none");
+              }
+            },
+            description)
+        ->type_name(type);
+  }
+
+  void write_retry() {
+    if (strategy_.empty() && !base_ && !max_ && !factor_ && jitter_.empty()) return;
+    json_.key("retry").begin_object();
+    if (!strategy_.empty()) json_.key("strategy").string(strategy_);
+    if (base_) json_.key("base_ms").number(std::int64_t{base_->count()});
+    if (max_) json_.key("max_ms").number(std::int64_t{max_->count()});
+    if (factor_) json_.key("factor").number(*factor_);
+    if (!jitter_.empty()) json_.key("jitter").boolean(jitter_ == "yes");
+    json_.end_object();
+  }
+
+  std::string text_;
+  JsonWriter json_{text_};
+  std::string strategy_;
+  std::optional<Duration> base_;
+  std::optional<Duration> max_;
+  std::optional<double> factor_;
+  std::string jitter_;
+};
+
+// `queue <verb> <name>`, answered with the queue.
+template <typename Ask>
+CLI::App* add_verb(CLI::App& queue, Session& session, const std::string& verb,
+                   const std::string& description, const Ask& ask) {
+  auto name = std::make_shared<std::string>();
+  CLI::App* command = queue.add_subcommand(verb, description);
+  command->add_option("name", *name, "The queue's name")->required();
+  command->callback([&session, name, ask] {
+    session.action = [&session, name, ask] { return show(session, ask(session.client(), *name)); };
+  });
+  return command;
+}
+
+}  // namespace
+
+void add_queue(CLI::App& app, Session& session) {
+  CLI::App* queue = app.add_subcommand("queue", "Look at one queue, or change it");
+  queue->require_subcommand(1);
+  add_verb(*queue, session, "get", "Show a queue's settings and counts",
+           [](Client& client, const std::string& name) { return client.queue(name); });
+  add_verb(*queue, session, "pause", "Give out no more of its tasks; submitting still works",
+           [](Client& client, const std::string& name) { return client.queue_pause(name); });
+  add_verb(*queue, session, "resume", "Give out its tasks again",
+           [](Client& client, const std::string& name) { return client.queue_resume(name); });
+  auto patch = std::make_shared<SettingsPatch>();
+  CLI::App* set =
+      add_verb(*queue, session, "set", "Change settings; what is not named stays as it is",
+               [patch](Client& client, const std::string& name) {
+                 return client.queue_patch(name, patch->finish());
+               });
+  patch->add_to(*set);
+  add_examples(*set,
+               "  qctl queue set emails --max-attempts 10 --lease 2m\n"
+               "  qctl queue set imports --max-backlog 100000 --ttl none\n");
+}
+
+}  // namespace quern::cli

@@ -1,0 +1,97 @@
+#include "commands/task_text.h"
+
+#include <algorithm>
+#include <ostream>
+
+#include "table.h"
+#include "text.h"
+
+namespace quern::cli {
+namespace {
+
+void print_line(std::ostream& out, std::string_view name, const std::string& value) {
+  constexpr std::size_t width = 16;
+  out << name << std::string(width - name.size(), ' ') << value << '\n';
+}
+
+void print_time(std::ostream& out, std::string_view name, std::optional<Timestamp> time) {
+  if (!time) return;
+  print_line(out, name, relative_text(*time, wall_clock_now()) + "  (" + to_rfc3339(*time) + ")");
+}
+
+void print_unless_empty(std::ostream& out, std::string_view name, const std::string& value) {
+  if (!value.empty()) print_line(out, name, printable(value));
+}
+
+std::string state_text(const Task& task) {
+  std::string text(to_string(task.state));
+  if (task.dead_reason != DeadReason::none) text += ": " + std::string(to_string(task.dead_reason));
+  if (task.lease) {
+    text += ", leased by " + printable(task.lease->worker_id) + ", lease ends " +
+            relative_text(task.lease->expires_at, wall_clock_now());
+  }
+  return text;
+}
+
+void print_failures(std::ostream& out, const std::vector<Failure>& failures) {
+  Table table({{"ATTEMPT", Table::Align::right}, {"FAILED"}, {"WORKER"}, {"ERROR"}});
+  for (const Failure& failure : failures) {
+    table.add({std::to_string(failure.attempt), relative_text(failure.at, wall_clock_now()),
+               printable(failure.worker_id), error_text(failure.error)});
+  }
+  out << '\n';
+  table.print(out);
+}
+
+}  // namespace
+
+std::string attempts_text(const Task& task) {
+  return std::to_string(task.attempts) + " of " + std::to_string(task.max_attempts);
+}
+
+std::string error_text(const TaskError& error) {
+  return printable(error.type) + ": " + printable(error.message);
+}
+
+void print_task(std::ostream& out, const Task& task) {
+  print_line(out, "id", printable(task.id));
+  print_line(out, "queue", printable(task.queue));
+  print_line(out, "type", printable(task.type));
+  print_line(out, "state", state_text(task));
+  print_line(out, "attempts", attempts_text(task));
+  print_line(out, "priority", std::to_string(task.priority));
+  print_time(out, "created", task.created_at);
+  if (task.state == TaskState::scheduled || task.state == TaskState::retrying) {
+    print_time(out, "runs", task.run_at);
+  }
+  print_time(out, "started", task.started_at);
+  print_time(out, "finished", task.finished_at);
+  print_time(out, "expires", task.expires_at);
+  print_unless_empty(out, "correlation id", task.correlation_id);
+  print_unless_empty(out, "idempotency key", task.idempotency_key);
+  for (const auto& [name, value] : task.metadata) {
+    print_line(out, "metadata", printable(name) + "=" + printable(value));
+  }
+  if (task.redrives != 0) print_line(out, "redrives", std::to_string(task.redrives));
+  print_unless_empty(out, "progress", task.progress);
+  print_unless_empty(out, "payload", task.payload);
+  print_unless_empty(out, "result", task.result);
+  if (task.failures.empty()) {
+    if (task.last_error) print_line(out, "last error", error_text(*task.last_error));
+  } else {
+    print_failures(out, task.failures);
+  }
+}
+
+void print_tasks(std::ostream& out, const std::vector<Task>& tasks) {
+  Table table({{"ID"}, {"QUEUE"}, {"TYPE"}, {"STATE"}, {"ATTEMPTS"}, {"CREATED"}, {"LAST ERROR"}});
+  for (const Task& task : tasks) {
+    table.add({printable(task.id), shortened(task.queue, 24), shortened(task.type, 24),
+               std::string(to_string(task.state)), attempts_text(task),
+               relative_text(task.created_at, wall_clock_now()),
+               task.last_error ? shortened(error_text(*task.last_error), 60) : ""});
+  }
+  table.print(out);
+}
+
+}  // namespace quern::cli

@@ -1,0 +1,109 @@
+#include "text.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <limits>
+#include <utility>
+
+namespace quern::cli {
+namespace {
+
+struct Unit {
+  std::string_view shown;
+  std::string_view typed;
+  std::int64_t ms;
+};
+constexpr std::array<Unit, 5> units{{
+    {"d", "d", 86'400'000},
+    {"h", "h", 3'600'000},
+    {"min", "m", 60'000},
+    {"s", "s", 1'000},
+    {"ms", "ms", 1},
+}};
+
+bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+
+// Takes one number with its unit from the front.
+std::optional<std::int64_t> take_part(std::string_view& text) {
+  std::int64_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error != std::errc{} || count < 0) return std::nullopt;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  const std::size_t letters = std::min(text.find_first_of("0123456789"), text.size());
+  for (const Unit& unit : units) {
+    if (text.substr(0, letters) != unit.typed) continue;
+    if (count > std::numeric_limits<std::int64_t>::max() / 1'000 / unit.ms) return std::nullopt;
+    text.remove_prefix(letters);
+    return count * unit.ms;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string duration_text(Duration duration) {
+  for (const Unit& unit : units) {
+    if (duration.count() < unit.ms) continue;
+    return std::to_string(duration.count() / unit.ms) + " " + std::string(unit.shown);
+  }
+  return "0 s";
+}
+
+std::string relative_text(Timestamp time, Timestamp now) {
+  const Duration distance = now - time;
+  if (distance > Duration{0}) return duration_text(distance) + " ago";
+  return distance < Duration{0} ? "in " + duration_text(-distance) : "now";
+}
+
+std::optional<Duration> parse_duration(std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  std::int64_t ms = 0;
+  while (!text.empty()) {
+    const auto part = take_part(text);
+    if (!part) return std::nullopt;
+    ms += *part;
+  }
+  return Duration{ms};
+}
+
+std::string printable(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const bool c1 = byte == 0xC2 && i + 1 < text.size() &&
+                    static_cast<unsigned char>(text[i + 1]) < 0xA0;  // U+0080..U+009F
+    if (byte == '\n' || byte == '\t') {
+      out += ' ';
+    } else if (c1) {
+      out += '?';
+      ++i;
+    } else {
+      out += byte < 0x20 || byte == 0x7F ? '?' : text[i];
+    }
+  }
+  return out;
+}
+
+std::string shortened(std::string_view text, std::size_t columns_max) {
+  std::string out = printable(text);
+  if (columns(out) <= columns_max) return out;
+  std::size_t end = 0;
+  for (std::size_t count = 0; end < out.size(); ++end) {
+    if (!is_continuation(out[end]) && ++count == columns_max) break;
+  }
+  return out.substr(0, end) + "…";
+}
+
+std::size_t columns(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return !is_continuation(c); }));
+}
+
+Timestamp wall_clock_now() {
+  const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
+  return {std::chrono::duration_cast<Duration>(since_epoch).count()};
+}
+
+}  // namespace quern::cli

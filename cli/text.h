@@ -1,0 +1,29 @@
+// How things look to a person: times, durations, and text from strangers.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "quern/protocol/timestamp.h"
+
+namespace quern::cli {
+
+// "850 ms", "12 s", "3 min", "5 h", "2 d": one unit, cut off.
+std::string duration_text(Duration duration);
+// "12 s ago", "in 3 min", "now".
+std::string relative_text(Timestamp time, Timestamp now);
+
+// "500ms", "90s", "5m", "1h30m", "2d". nullopt without a unit.
+std::optional<Duration> parse_duration(std::string_view text);
+
+// `text` on one line and without control characters: a task's words must not drive the terminal.
+std::string printable(std::string_view text);
+// The same, and at most `columns_max` wide, with … at the cut.
+std::string shortened(std::string_view text, std::size_t columns_max);
+// Columns that UTF-8 text takes, if every character takes one.
+std::size_t columns(std::string_view text);
+
+Timestamp wall_clock_now();
+
+}  // namespace quern::cli
