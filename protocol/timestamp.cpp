@@ -27,7 +27,7 @@ constexpr auto two_digits = [] {
   return text;
 }();
 
-void put_two(char* out, unsigned value) {
+void put_two(char* out, std::size_t value) {
   out[0] = two_digits[2 * value];
   out[1] = two_digits[2 * value + 1];
 }
@@ -112,7 +112,7 @@ std::int64_t scan_time(Scanner& scan) {
   const int minute = scan.digits(2, 59);
   scan.one_of(":");
   const int second = scan.digits(2, 59);
-  return (hour * 60 + minute) * ms_per_minute + second * 1000 + scan.fraction_ms();
+  return (hour * 60 + minute) * ms_per_minute + std::int64_t{second} * 1000 + scan.fraction_ms();
 }
 
 // "Z" or "+02:00": how far the local time is ahead of UTC.

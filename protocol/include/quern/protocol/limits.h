@@ -17,15 +17,18 @@ bool is_name(std::string_view text);
 bool is_printable_ascii(std::string_view text, std::size_t count_max);
 
 namespace limits {
+inline constexpr std::size_t kib = 1024;
+inline constexpr std::size_t mib = 1024 * kib;
+
 inline constexpr std::size_t name_bytes_max = 128;
 inline constexpr std::size_t idempotency_key_bytes_max = 255;
 inline constexpr std::size_t correlation_id_bytes_max = 128;
 inline constexpr std::size_t metadata_bytes_max = 4096;
 inline constexpr std::size_t worker_id_bytes_max = 255;
-inline constexpr std::size_t progress_bytes_max = 64 * 1024;
+inline constexpr std::size_t progress_bytes_max = 64 * kib;
 inline constexpr std::size_t error_type_bytes_max = 255;
-inline constexpr std::size_t error_message_bytes_max = 64 * 1024;
-inline constexpr std::size_t error_details_bytes_max = 64 * 1024;
+inline constexpr std::size_t error_message_bytes_max = 64 * kib;
+inline constexpr std::size_t error_details_bytes_max = 64 * kib;
 inline constexpr std::size_t failures_kept_max = 10;
 inline constexpr std::uint32_t priority_max = 9;
 inline constexpr std::uint32_t priority_default = 5;
@@ -42,10 +45,10 @@ inline constexpr std::uint64_t backlog_max = std::uint64_t{1} << 53;  // exact i
 inline constexpr double retry_factor_max = 1000;
 
 // Defaults of a server's settings.
-inline constexpr std::size_t body_bytes_max = 16 * 1024 * 1024;
-inline constexpr std::size_t payload_bytes_max = 1024 * 1024;
-inline constexpr std::size_t header_bytes_max = 16 * 1024;
-inline constexpr std::size_t target_bytes_max = 8 * 1024;
+inline constexpr std::size_t body_bytes_max = 16 * mib;
+inline constexpr std::size_t payload_bytes_max = mib;
+inline constexpr std::size_t header_bytes_max = 16 * kib;
+inline constexpr std::size_t target_bytes_max = 8 * kib;
 inline constexpr std::size_t json_depth_max = 64;
 inline constexpr std::size_t batch_tasks_max = 10'000;
 inline constexpr std::size_t lease_tasks_max = 1'000;

@@ -1,6 +1,7 @@
-// Queue settings to and from JSON: the words of the contract's section on queues.
+// Queue settings to and from JSON.
 //
-// Errors   invalid_argument with the JSON Pointer of the field.
+// Shape    the fields and ranges are those of docs/openapi.yaml. Numbers are ms, as `*_ms`.
+// Errors   invalid_argument with the JSON Pointer of each field that is wrong.
 #pragma once
 
 #include <cstdint>

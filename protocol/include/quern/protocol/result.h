@@ -1,7 +1,8 @@
 // What a call that can fail returns: a value, or an Error that says what the caller should do next.
 //
-// Shape    Result<T> has the member names of C++23's std::expected, so that an alias can replace
-// it. Threads  plain values.
+// Shape    Result<T> has the member names of C++23's std::expected, so that an alias can take its
+//          place.
+// Threads  plain values.
 #pragma once
 
 #include <cassert>

@@ -2,15 +2,15 @@
 // without an index.
 //
 // Shape    16 bytes, big endian, which sort in order of submission within one lane of one queue:
-//            48 bits  unix_ms      when it was made (may run slightly ahead: ids never repeat or go
-//            back)
+//            48 bits  unix_ms      when it was made; may run slightly ahead, since ids never
+//                                  repeat or go back
 //             4 bits  version      7
 //            12 bits  sequence     within the millisecond
 //             2 bits  variant      0b10
 //             6 bits  partition    which engine owns it (0 while there is one)
 //            24 bits  queue        number of the queue that it was submitted to: its home
-//             4 bits  lane         0..9: ready at once, with this priority; lane_later: it had to
-//             wait first
+//             4 bits  lane         0..9: ready at once, with this priority;
+//                                  lane_later: it had to wait first
 //            28 bits  random
 //          Text: canonical lower case, 8-4-4-4-12.
 // Source   RFC 9562 section 5.7. The layout reaches disk and clients: it never changes.

@@ -1,8 +1,8 @@
 // Wall-clock instants and durations, to the millisecond.
 //
 // Shape    Timestamp: ms since the Unix epoch, UTC; on the wire RFC 3339 with exactly three
-// decimals and Z:
-//          "2026-11-23T09:10:00.123Z". Duration: ms; on the wire an integer named *_ms.
+//          decimals and Z: "2026-11-23T09:10:00.123Z".
+//          Duration: ms; on the wire an integer named *_ms.
 // Source   RFC 3339.
 #pragma once
 
