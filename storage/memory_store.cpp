@@ -70,20 +70,53 @@ void scan_over(const Entries& entries, const Range& range, const Reader::Visitor
   }
 }
 
+}  // namespace
+
+class MemoryDisk {
+ public:
+  std::mutex mutex;
+  Tables tables;
+  std::vector<Batch::Write> undo;  // of what is not synced, in order of writing
+  std::uint64_t opened_count = 0;  // the store that opened it last owns it
+};
+
+namespace {
+
+// What a reader holds on to. It lets go under the disk's mutex: the writer that then finds a table
+// unshared, and changes it in place, comes after the reader's last look.
+template <typename T>
+class Held {
+ public:
+  Held(std::shared_ptr<MemoryDisk> disk, T held) : disk_(std::move(disk)), held_(std::move(held)) {}
+  Held(const Held&) = delete;
+  Held& operator=(const Held&) = delete;
+  ~Held() {
+    const std::lock_guard lock(disk_->mutex);
+    held_.reset();
+  }
+
+  const T& operator*() const { return held_; }
+
+ private:
+  std::shared_ptr<MemoryDisk> disk_;
+  T held_;
+};
+
 class Snapshot final : public Reader {
  public:
-  explicit Snapshot(Tables tables) : tables_(std::move(tables)) {}
+  Snapshot(std::shared_ptr<MemoryDisk> disk, const Tables& tables)
+      : tables_(std::move(disk), tables) {}
 
   Result<bool> get(Table table, std::string_view key, std::string& value) const override {
-    return get_from(*tables_.share(table), key, value);
+    return get_from(*(*tables_)->share(table), key, value);
   }
   Result<void> scan(Table table, const Range& range, const Visitor& visit) const override {
-    scan_over(*tables_.share(table), range, visit);
+    scan_over(*(*tables_)->share(table), range, visit);
     return {};
   }
 
  private:
-  Tables tables_;
+  Held<std::optional<Tables>> tables_;
 };
 
 // For a snapshot taken while reads fail.
@@ -99,14 +132,6 @@ class BrokenSnapshot final : public Reader {
 };
 
 }  // namespace
-
-class MemoryDisk {
- public:
-  std::mutex mutex;
-  Tables tables;
-  std::vector<Batch::Write> undo;  // of what is not synced, in order of writing
-  std::uint64_t opened_count = 0;  // the store that opened it last owns it
-};
 
 class MemoryStore::Impl {
  public:
@@ -165,7 +190,11 @@ MemoryStore::MemoryStore() : MemoryStore(make_memory_disk(), Durability::fsync) 
 MemoryStore::MemoryStore(std::shared_ptr<MemoryDisk> disk, Durability durability)
     : impl_(std::make_unique<Impl>(std::move(disk), durability)) {}
 
-MemoryStore::~MemoryStore() = default;
+MemoryStore::~MemoryStore() {
+  const std::shared_ptr<MemoryDisk> disk = impl_->disk;  // outlives the lock on it
+  const std::lock_guard lock(disk->mutex);
+  impl_.reset();
+}
 
 Result<bool> MemoryStore::get(Table table, std::string_view key, std::string& value) const {
   const std::lock_guard lock(impl_->disk->mutex);
@@ -174,13 +203,12 @@ Result<bool> MemoryStore::get(Table table, std::string_view key, std::string& va
 }
 
 Result<void> MemoryStore::scan(Table table, const Range& range, const Visitor& visit) const {
-  std::shared_ptr<const Entries> entries;
-  {
-    const std::lock_guard lock(impl_->disk->mutex);
-    if (Result<void> ok = impl_->readable(); !ok) return ok;
-    entries = impl_->visible().share(table);
-  }
-  scan_over(*entries, range, visit);  // unlocked: a visitor may read, and even commit
+  std::unique_lock lock(impl_->disk->mutex);
+  if (Result<void> ok = impl_->readable(); !ok) return ok;
+  std::shared_ptr<Entries> shared = impl_->visible().share(table);
+  lock.unlock();  // a visitor may read, and even commit
+  const Held<std::shared_ptr<Entries>> entries(impl_->disk, std::move(shared));
+  scan_over(**entries, range, visit);
   return {};
 }
 
@@ -189,7 +217,7 @@ std::unique_ptr<Reader> MemoryStore::snapshot() const {
   if (Result<void> ok = impl_->readable(); !ok) {
     return std::make_unique<BrokenSnapshot>(std::move(ok).error());
   }
-  return std::make_unique<Snapshot>(impl_->visible());
+  return std::make_unique<Snapshot>(impl_->disk, impl_->visible());
 }
 
 Result<void> MemoryStore::commit(const Batch& batch) {

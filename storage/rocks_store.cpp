@@ -150,7 +150,7 @@ class Database {
   rocksdb::Status close() {
     rocksdb::CancelAllBackgroundWork(db_.get(), true);
     for (rocksdb::ColumnFamilyHandle* handle : handles_) db_->DestroyColumnFamilyHandle(handle);
-    const rocksdb::Status closed = db_->Close();
+    rocksdb::Status closed = db_->Close();
     db_.reset();
     return closed;
   }
@@ -170,8 +170,7 @@ rocksdb::Status open_database(const rocksdb::DBOptions& db_options, const RocksO
   }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status status =
-      rocksdb::DB::Open(db_options, path.string(), families, &handles, &db);
+  rocksdb::Status status = rocksdb::DB::Open(db_options, path.string(), families, &handles, &db);
   if (status.ok()) database = std::make_unique<Database>(db, handles);
   return status;
 }
