@@ -155,6 +155,7 @@ TEST_CASE("keys sort as the things they stand for") {
 TEST_CASE("timers compare as their keys do") {
   std::mt19937_64 random(7);
   std::vector<keys::Timer> timers;
+  timers.reserve(200);
   for (int i = 0; i < 200; ++i) {
     timers.push_back({.due = {static_cast<std::int64_t>(random() % 20) - 10},
                       .kind = static_cast<keys::TimerKind>(1 + random() % 3),
