@@ -68,6 +68,18 @@ void Core::remove_queue(QueueNumber number) {
   queues_.erase(found);
 }
 
+void Core::subtract(Queue& queue, TaskState state) {
+  queue.subtract(state);
+  if (state == TaskState::ready && queue.count(state) == 0) queue.none_ready(newest_id());
+  mark(queue);
+}
+
+void Core::wake_waiters(Queue& queue) {
+  if (queue.wake_due) return;
+  queue.wake_due = true;
+  wake.push_back(&queue);
+}
+
 void Core::mark(Queue& queue) {
   if (queue.dirty) return;
   queue.dirty = true;
@@ -89,7 +101,7 @@ std::optional<Task> Core::find(const TaskId& id) {
   }
   std::shared_ptr<record::TaskBody> body = records.body(id);
   if (!body) return std::nullopt;
-  std::optional<record::TaskStatus> status = records.status(id);
+  std::optional<record::TaskStatus> status = records.settled_status(id);
   const bool as_submitted = !status;
   if (!status) status = status_as_submitted(id, *body);
   return Task{id, std::move(body), std::move(*status), as_submitted};
@@ -98,6 +110,11 @@ std::optional<Task> Core::find(const TaskId& id) {
 std::uint32_t Core::max_attempts(const Task& task) {
   return task.body->has_max_attempts() ? task.body->max_attempts()
                                        : queue_of(task).settings().max_attempts;
+}
+
+std::optional<Duration> Core::timeout(const Task& task) {
+  if (task.body->has_timeout_ms()) return Duration{task.body->timeout_ms()};
+  return queue_of(task).settings().timeout;
 }
 
 TaskView Core::view(const Task& task, Detail detail) {
@@ -136,7 +153,9 @@ TaskId Core::new_id(QueueNumber queue, std::uint8_t lane) {
 }
 
 TaskId Core::newest_id() const {
-  return TaskId::from({.unix_ms = commit_.last_id_ms(), .sequence = commit_.last_id_sequence()});
+  return TaskId::from({.unix_ms = commit_.last_id_ms(),
+                       .sequence = commit_.last_id_sequence(),
+                       .partition = options.partition});
 }
 
 std::optional<Queue::Head> Core::head(Queue& queue) {
@@ -169,16 +188,15 @@ void Core::enter(const TaskId& id, const Places& places) {
     FinishedHead& head = queue.finished(finished_class);
     if (!head.from || std::tie(at, id) < std::tie(head.from->at, head.from->id))
       head.from = {at, id};
+    if (head.swept && std::tie(at, id) < std::tie(head.swept->at, head.swept->id))
+      head.sweep_again();
     const std::optional<Duration> retention = finished_class == FinishedClass::dead
                                                   ? queue.settings().dead_retention
                                                   : std::optional(queue.settings().retention);
     if (!head.sweep_at && retention) schedule_sweep(queue, finished_class, at + *retention);
   }
   if (places.moved) records.put(Table::moved, keys::moved(places.queue, id), std::string());
-  if ((places.fresh || places.ready_at) && !queue.wake_due && waiters.any_on(*queue.name())) {
-    queue.wake_due = true;
-    wake.push_back(&queue);
-  }
+  if ((places.fresh || places.ready_at) && waiters.any_on(*queue.name())) wake_waiters(queue);
 }
 
 void Core::leave(const TaskId& id, const Places& places) {
@@ -226,8 +244,7 @@ void Core::move(Task& task, record::TaskStatus next) {
   Queue& from = queue_of(task);
   const Places before = places_of(task.id, *task.body, task.status, task.as_submitted);
   leave(task.id, before);
-  from.subtract(task.state());
-  mark(from);
+  subtract(from, task.state());
 
   task.status = std::move(next);
   task.as_submitted = false;
@@ -238,12 +255,9 @@ void Core::move(Task& task, record::TaskStatus next) {
   enter(task.id, after);
   if (after.running) {
     records.put(Table::running, keys::id(task.id), task.status);
-    // The lease's end on the wall clock, carried over to the steady one.
-    const Duration left = Timestamp{task.status.lease().expires_at()} - now.wall;
     const bool keep_body =
         !task.body->payload_apart() && task.body->payload().size() <= held_payload_bytes_max;
-    leases.put(task.id, {keep_body ? task.body : nullptr, task.status,
-                         now.steady + std::max(left, Duration{0})});
+    leases.put(task.id, held_task(keep_body ? task.body : nullptr, task.status, now));
   } else {
     records.put(Table::status, keys::id(task.id), task.status);
   }
@@ -258,8 +272,7 @@ void Core::move(Task& task, record::TaskStatus next) {
 void Core::remove(const Task& task) {
   Queue& queue = queue_of(task);
   leave(task.id, places_of(task.id, *task.body, task.status, task.as_submitted));
-  queue.subtract(task.state());
-  mark(queue);
+  subtract(queue, task.state());
   records.erase(Table::tasks, keys::task(task.id));
   if (!task.as_submitted) records.erase(Table::status, keys::id(task.id));
   if (task.body->payload_apart())
@@ -305,7 +318,7 @@ void Core::drop_timer(const keys::Timer& timer) {
 }
 
 std::optional<Duration> Core::next_deadline() const {
-  if (!jobs.empty() || timers_.unknown_head()) return now.steady;
+  if (!jobs.empty() || !wake.empty() || timers_.unknown_head()) return now.steady;
   std::optional<Duration> next = leases.next_deadline();
   const auto earliest = [&next](std::optional<Duration> other) {
     if (other && (!next || *other < *next)) next = other;

@@ -83,7 +83,9 @@ class Core {
   // The next entry to lease from `queue`; nullopt when paused or empty.
   std::optional<Queue::Head> head(Queue& queue);
 
+  // The task's own, else its queue's as it is now.
   std::uint32_t max_attempts(const Task& task);
+  std::optional<Duration> timeout(const Task& task);
 
   // --- answers
   void reply(Ticket ticket, Outcome outcome) {
@@ -102,7 +104,10 @@ class Core {
   Now now;
   LeaseTable leases;
   Waiters waiters;
-  std::vector<Queue*> wake;  // queues with ready tasks somebody is parked on
+  // Somebody may be parked on `queue` and it may have something for them: look before the call or
+  // tick is over, or in the next one when that is happening already.
+  void wake_waiters(Queue& queue);
+  std::vector<Queue*> wake;
   std::deque<std::unique_ptr<Job>> jobs;
   std::vector<Reply> replies;
   std::optional<Error> failure;
@@ -113,6 +118,7 @@ class Core {
   void enter(const TaskId& id, const Places& places);
   void leave(const TaskId& id, const Places& places);
   void mark(Queue& queue);
+  void subtract(Queue& queue, TaskState state);
 
   std::map<QueueNumber, std::unique_ptr<Queue>> queues_;
   std::map<std::string, Queue*, std::less<>> by_name_;

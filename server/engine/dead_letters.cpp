@@ -16,11 +16,8 @@ namespace {
 // filter names.
 class DeadJob : public Job {
  public:
-  DeadJob(Ticket ticket, const Queue& queue, DeadFilter filter, Timestamp started_at)
-      : ticket_(ticket),
-        queue_(queue.number()),
-        filter_(std::move(filter)),
-        started_at_(started_at) {}
+  DeadJob(Ticket ticket, const Queue& queue, DeadFilter filter)
+      : ticket_(ticket), queue_(queue.number()), filter_(std::move(filter)) {}
 
   bool step(Core& core, std::size_t tasks_max) final {
     if (core.has_queue(queue_) && !done()) {
@@ -57,23 +54,33 @@ class DeadJob : public Job {
 
   bool step_ids(Core& core, std::size_t tasks_max) {
     // With a limit, those that died first are chosen, in whatever order they were named.
-    if (!sorted_ && filter_.limit) sort_ids(core);
-    sorted_ = true;
+    if (filter_.limit && !sorted_ && !sort_ids(core, tasks_max)) return false;
     const std::vector<TaskId>& ids = *filter_.ids;
     for (; tasks_max > 0 && next_id_ < ids.size() && !done(); --tasks_max)
       consider(core, ids[next_id_++]);
     return next_id_ == ids.size();
   }
 
-  void sort_ids(Core& core) {
-    std::vector<std::pair<std::int64_t, TaskId>> by_death;
-    for (const TaskId& id : *filter_.ids) {
-      const std::optional<Task> task = core.find(id);
-      if (task && matches(*task)) by_death.emplace_back(task->status.finished_at(), id);
+  // True once all that were named are in order.
+  bool sort_ids(Core& core, std::size_t& tasks_max) {
+    std::vector<TaskId>& ids = *filter_.ids;
+    for (; tasks_max > 0 && next_id_ < ids.size(); --tasks_max) {
+      const std::optional<Task> task = core.find(ids[next_id_++]);
+      if (task && matches(*task)) by_death_.emplace_back(task->status.finished_at(), task->id);
     }
-    std::sort(by_death.begin(), by_death.end());
-    filter_.ids->clear();
-    for (const auto& [at, id] : by_death) filter_.ids->push_back(id);
+    if (next_id_ < ids.size()) return false;
+    std::sort(by_death_.begin(), by_death_.end());
+    ids.clear();
+    for (const auto& [at, id] : by_death_) ids.push_back(id);
+    next_id_ = 0;
+    sorted_ = true;
+    return true;
+  }
+
+  static std::string last_dead(Core& core, storage::Range range) {
+    range.direction = storage::Direction::backward;
+    const std::vector<std::string> last = core.records.scan_keys(Table::finished, range, 1);
+    return last.empty() ? std::string() : last.front();
   }
 
   bool step_all(Core& core, std::size_t tasks_max) {
@@ -81,8 +88,10 @@ class DeadJob : public Job {
     if (queue.count(TaskState::dead) == 0) return true;
     FinishedHead& head = queue.finished(FinishedClass::dead);
     const std::string prefix = keys::finished_prefix(queue_, FinishedClass::dead);
-    if (next_.empty())
+    if (next_.empty()) {
       next_ = head.from ? keys::finished(queue_, FinishedClass::dead, *head.from) : prefix;
+      last_ = last_dead(core, {next_, storage::prefix_end(prefix)});
+    }
     const std::string begin = next_;
     const std::vector<std::string> found =
         core.records.scan_keys(Table::finished, {begin, storage::prefix_end(prefix)}, tasks_max);
@@ -90,8 +99,7 @@ class DeadJob : public Job {
       const keys::Finished entry = keys::parse_finished(key);
       // Who dies after the call began is not meant: a task that dies again at once would be
       // redriven for ever.
-      if (entry.at > started_at_ || (filter_.before && entry.at >= *filter_.before) || done())
-        return true;
+      if (key > last_ || (filter_.before && entry.at >= *filter_.before) || done()) return true;
       const std::uint64_t chosen_before = chosen_;
       consider(core, entry.id);
       const bool removed = chosen_ != chosen_before;
@@ -106,18 +114,19 @@ class DeadJob : public Job {
   Ticket ticket_;
   QueueNumber queue_;
   DeadFilter filter_;
-  Timestamp started_at_;
   std::uint64_t chosen_ = 0;
   std::size_t next_id_ = 0;
   bool sorted_ = false;
+  std::vector<std::pair<std::int64_t, TaskId>> by_death_;
   std::string next_;
+  std::string last_;
   bool none_left_before_ = true;
 };
 
 class RedriveJob final : public DeadJob {
  public:
   RedriveJob(Ticket ticket, const Queue& queue, RedriveDead&& command, Timestamp started_at)
-      : DeadJob(ticket, queue, std::move(command.filter), started_at),
+      : DeadJob(ticket, queue, std::move(command.filter)),
         to_queue_(std::move(command.to_queue)),
         rate_per_second_(command.rate_per_second),
         started_at_(started_at) {}
@@ -168,8 +177,7 @@ void redrive_dead(Core& core, Ticket ticket, RedriveDead&& command) {
 void discard_dead(Core& core, Ticket ticket, DiscardDead&& command) {
   const Queue* queue = core.find_queue(command.name);
   if (queue == nullptr) return core.reply(ticket, no_such_queue(command.name));
-  core.jobs.push_back(
-      std::make_unique<DiscardJob>(ticket, *queue, std::move(command.filter), core.now.wall));
+  core.jobs.push_back(std::make_unique<DiscardJob>(ticket, *queue, std::move(command.filter)));
 }
 
 }  // namespace quern::engine

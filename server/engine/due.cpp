@@ -14,11 +14,9 @@ namespace {
 
 // Whether the attempt ran into its hard limit, rather than its worker falling silent.
 bool timed_out(Core& core, const Task& task) {
-  const record::Lease& lease = task.status.lease();
-  const std::optional<Duration> timeout = task.body->has_timeout_ms()
-                                              ? std::optional(Duration{task.body->timeout_ms()})
-                                              : core.queue_of(task).settings().timeout;
-  return timeout && lease.expires_at() >= lease.attempt_started_at() + timeout->count();
+  const HeldTask& held = *core.leases.find(task.id);
+  const std::optional<Duration> timeout = core.timeout(task);
+  return timeout && held.deadline - held.attempt_started >= *timeout;
 }
 
 std::optional<Duration> retention_of(Queue& queue, FinishedClass finished_class) {
@@ -26,20 +24,26 @@ std::optional<Duration> retention_of(Queue& queue, FinishedClass finished_class)
                                                : std::optional(queue.settings().retention);
 }
 
-// Until when a task must be kept for its idempotency key.
+// Until when a task must be kept for its idempotency key, which belongs to its home.
 Timestamp kept_for_key_until(Core& core, const Task& task) {
-  if (task.body->idempotency_key().empty()) return Timestamp{0};
-  return Timestamp{task.body->created_at()} + core.queue_of(task).settings().idempotency_window;
+  const QueueNumber home = task.id.queue();
+  if (task.body->idempotency_key().empty() || !core.has_queue(home)) return Timestamp{0};
+  return Timestamp{task.body->created_at()} + core.queue_at(home).settings().idempotency_window;
 }
 
-// Its retention is over: removes it, or keeps it with a timer for as long as its key lives.
-void forget(Core& core, Task& task) {
+// Its retention is over: removes it, or keeps it with a timer for as long as its key lives. True:
+// removed.
+bool forget(Core& core, Task& task) {
   const Timestamp until = kept_for_key_until(core, task);
-  if (until <= core.now.wall) return core.remove(task);
-  if (task.status.forget_at() == until.ms) return;
+  if (until <= core.now.wall) {
+    core.remove(task);
+    return true;
+  }
+  if (task.status.forget_at() == until.ms) return false;
   record::TaskStatus next = task.status;
   next.set_forget_at(until.ms);
   core.move(task, std::move(next));
+  return false;
 }
 
 // The timer of a task that its key kept. Settings may have changed meanwhile.
@@ -49,38 +53,46 @@ void forget_or_keep(Core& core, Task& task) {
   const std::optional<Duration> retention = retention_of(core.queue_of(task), finished_class);
   const std::optional<Timestamp> due =
       retention ? std::optional(Timestamp{task.status.finished_at()} + *retention) : std::nullopt;
-  if (due && *due <= core.now.wall) return forget(core, task);
+  if (due && *due <= core.now.wall) {
+    forget(core, task);
+    return;
+  }
   record::TaskStatus next = task.status;
   next.set_forget_at(due ? due->ms : 0);
   core.move(task, std::move(next));
 }
 
-// True when there may be more to do now.
-bool sweep(Core& core, Queue& queue, FinishedClass finished_class, std::size_t tasks_max) {
-  core.schedule_sweep(queue, finished_class, std::nullopt);
-  const std::optional<Duration> retention = retention_of(queue, finished_class);
-  if (!retention) return false;
-  // The scan begins with the last one that was looked at, so it must see at least one more to get
-  // on.
-  tasks_max = std::max<std::size_t>(tasks_max, 2);
+// Looks at up to `tasks_max` tasks, from where the sweep before ended. How many it did look at.
+std::size_t sweep(Core& core, Queue& queue, FinishedClass finished_class, std::size_t tasks_max) {
   FinishedHead& head = queue.finished(finished_class);
-  const std::string prefix = keys::finished_prefix(queue.number(), finished_class);
-  const std::string begin =
-      head.from ? keys::finished(queue.number(), finished_class, *head.from) : prefix;
-  const std::vector<std::string> found =
-      core.records.scan_keys(Table::finished, {begin, storage::prefix_end(prefix)}, tasks_max);
-  for (const std::string& key : found) {
-    const keys::Finished entry = keys::parse_finished(key);
-    head.from = entry;
-    if (entry.at + *retention > core.now.wall) {
-      core.schedule_sweep(queue, finished_class, entry.at + *retention);
-      return false;
+  std::optional<Timestamp> next;
+  std::size_t seen = 0;
+  if (const std::optional<Duration> retention = retention_of(queue, finished_class)) {
+    const auto key_of = [&](const keys::Finished& entry) {
+      return keys::finished(queue.number(), finished_class, entry);
+    };
+    const std::string prefix = keys::finished_prefix(queue.number(), finished_class);
+    const std::string begin = head.swept  ? key_after(key_of(*head.swept))
+                              : head.from ? key_of(*head.from)
+                                          : prefix;
+    for (const std::string& key :
+         core.records.scan_keys(Table::finished, {begin, storage::prefix_end(prefix)}, tasks_max)) {
+      const keys::Finished entry = keys::parse_finished(key);
+      ++seen;
+      if (entry.at + *retention > core.now.wall) {
+        next = entry.at + *retention;
+        break;
+      }
+      head.swept = entry;
+      std::optional<Task> task = core.find(entry.id);
+      const bool removed = !task || forget(core, *task);
+      if (!removed) head.kept_some = true;
+      if (!head.kept_some) head.from = entry;
     }
-    if (std::optional<Task> task = core.find(entry.id)) forget(core, *task);
+    if (!next && seen == tasks_max) next = core.now.wall;
   }
-  if (found.size() < tasks_max) return false;
-  core.schedule_sweep(queue, finished_class, core.now.wall);
-  return true;
+  core.schedule_sweep(queue, finished_class, next);
+  return seen;
 }
 
 void fire(Core& core, const keys::Timer& timer) {
@@ -132,8 +144,9 @@ void sweep_finished(Core& core, std::size_t tasks_max) {
   while (tasks_max > 0 && !core.sweeps.empty()) {
     const auto [at, number, finished_class] = *core.sweeps.begin();
     if (at > core.now.wall) return;
-    if (sweep(core, core.queue_at(number), finished_class, tasks_max)) return;
-    --tasks_max;
+    // A sweep that finds nothing counts too, so that a thousand queues do not make one long tick.
+    const std::size_t seen = sweep(core, core.queue_at(number), finished_class, tasks_max);
+    tasks_max -= std::max<std::size_t>(seen, 1);
   }
 }
 

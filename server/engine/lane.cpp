@@ -14,9 +14,7 @@ Lane::Lane(std::uint32_t queue, std::uint32_t priority, std::size_t window_entri
       cursor_(cursor),
       fresh_more_on_disk_(from_disk),
       fresh_seen_(cursor.fresh_done),
-      returned_(window_entries, from_disk
-                                    ? std::optional(cursor.returned_from.value_or(ReadyEntry{}))
-                                    : std::nullopt) {}
+      returned_(window_entries, from_disk ? cursor.returned_from : std::nullopt) {}
 
 void Lane::add_fresh(const TaskId& id) {
   if (fresh_more_on_disk_) return;
@@ -55,6 +53,22 @@ void Lane::remove_returned(const ReadyEntry& entry) {
   returned_.erase(entry);
 }
 
+void Lane::clear(const TaskId& newest) {
+  fresh_.clear();
+  fresh_at_ = 0;
+  fresh_more_on_disk_ = false;
+  // The greatest id that this lane can hold by now.
+  cursor_.fresh_done = TaskId::from({.unix_ms = newest.unix_ms(),
+                                     .sequence = newest.sequence(),
+                                     .partition = newest.partition(),
+                                     .queue = queue_,
+                                     .lane = static_cast<std::uint8_t>(priority_),
+                                     .random = ~std::uint32_t{0}});
+  fresh_seen_ = cursor_.fresh_done;
+  cursor_.returned_from.reset();
+  returned_ = HeadWindow<ReadyEntry>(window_entries_, std::nullopt);
+}
+
 const TaskId* Lane::fresh_head(const Records& records) {
   while (fresh_at_ == fresh_.size() && fresh_more_on_disk_) {
     fresh_.clear();
@@ -63,6 +77,8 @@ const TaskId* Lane::fresh_head(const Records& records) {
                                                     [this](const TaskId& id, bool fresh) {
                                                       fresh_seen_ = id;
                                                       if (fresh) fresh_.push_back(id);
+                                                      // The next process need not pass here again.
+                                                      if (fresh_.empty()) cursor_.fresh_done = id;
                                                     });
     fresh_more_on_disk_ = examined == window_entries_;
   }

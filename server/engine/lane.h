@@ -35,7 +35,8 @@ class Lane {
  public:
   struct Cursor {
     std::optional<TaskId> fresh_done;         // every fresh task up to this one has left the lane
-    std::optional<ReadyEntry> returned_from;  // nothing in the ready table lies before this
+    std::optional<ReadyEntry> returned_from;  // nothing in the ready table lies before this;
+                                              // nullopt: nothing is there at all
   };
 
   // `from_disk`: there may be ready tasks in the store, behind `cursor`.
@@ -46,6 +47,9 @@ class Lane {
   void remove_fresh(const TaskId& id);
   void add_returned(const ReadyEntry& entry);
   void remove_returned(const ReadyEntry& entry);
+  // Nothing is left, on disk either. Moves the cursors past it, so that nobody scans what a purge
+  // left behind. No task is newer than `newest`.
+  void clear(const TaskId& newest);
 
   // The next to be leased. Reads the store when the window is used up.
   std::optional<ReadyEntry> head(const Records& records);

@@ -1,5 +1,8 @@
 // Lease: hands ready tasks to workers, now or as soon as there are some.
 
+#include <algorithm>
+#include <utility>
+
 #include "engine/commands.h"
 #include "engine/transitions.h"
 
@@ -12,42 +15,73 @@ bool goes_before(const Queue::Head& a, const Queue::Head& b) {
   return a.priority != b.priority ? a.priority > b.priority : a.entry < b.entry;
 }
 
-// Leases the best task over the named queues; nullopt when none is ready.
-std::optional<Task> lease_best(Core& core, std::vector<Queue*>& queues, const LeaseGrant& grant) {
-  for (;;) {
-    std::optional<Queue::Head> best;
-    for (Queue* queue : queues) {
-      const std::optional<Queue::Head> head = core.head(*queue);
-      if (head && (!best || goes_before(*head, *best))) best = head;
-    }
-    if (!best) return std::nullopt;
-    std::optional<Task> task = core.find(best->entry.id);
-    if (!task || task->state() != TaskState::ready) {
-      throw StoreFailure{
-          {.code = ErrorCode::store_corrupt,
-           .detail = "task " + best->entry.id.text() + " is listed as ready but is not"}};
-    }
-    if (task->status.attempts() >= core.max_attempts(*task)) {
-      give_up(core, *task);
-      continue;
-    }
-    start(core, *task, grant);
-    return task;
+// What one of the named queues has to give next.
+struct Source {
+  Queue* queue;
+  std::optional<Queue::Head> head;
+};
+
+std::vector<Source> sources_of(Core& core, const std::vector<std::string>& names) {
+  std::vector<Source> sources;
+  sources.reserve(names.size());
+  for (const std::string& name : names) {
+    Queue* queue = core.find_queue(name);
+    const auto same = [queue](const Source& source) { return source.queue == queue; };
+    if (queue == nullptr || std::any_of(sources.begin(), sources.end(), same)) continue;
+    sources.push_back({queue, core.head(*queue)});
   }
+  return sources;
+}
+
+Source* best_of(std::vector<Source>& sources) {
+  Source* best = nullptr;
+  for (Source& source : sources) {
+    if (source.head && (best == nullptr || goes_before(*source.head, *best->head))) best = &source;
+  }
+  return best;
+}
+
+Task ready_task(Core& core, const TaskId& id) {
+  std::optional<Task> task = core.find(id);
+  if (!task || task->state() != TaskState::ready) {
+    throw StoreFailure{{.code = ErrorCode::store_corrupt,
+                        .detail = "task " + id.text() + " is listed as ready but is not"}};
+  }
+  return std::move(*task);
+}
+
+// Buries a task that must not start any more: its timer is due but was not looked at yet, or the
+// limit on attempts was lowered while it waited. False: it may start.
+bool bury(Core& core, Task& task) {
+  const Places places = places_of(task.id, *task.body, task.status, task.as_submitted);
+  if (places.expire_at && *places.expire_at <= core.now.wall) {
+    expire(core, task);
+  } else if (task.status.attempts() >= core.max_attempts(task)) {
+    give_up(core, task);
+  } else {
+    return false;
+  }
+  return true;
 }
 
 std::vector<TaskView> lease_ready(Core& core, const Lease& command) {
-  std::vector<Queue*> queues;
-  queues.reserve(command.queues.size());
-  for (const std::string& name : command.queues) {
-    if (Queue* queue = core.find_queue(name)) queues.push_back(queue);
-  }
+  std::vector<Source> sources = sources_of(core, command.queues);
   const LeaseGrant grant{.lease = command.lease, .worker_id = command.worker_id};
   std::vector<TaskView> leased;
+  std::size_t buried = 0;
   while (leased.size() < command.tasks_max) {
-    const std::optional<Task> task = lease_best(core, queues, grant);
-    if (!task) break;
-    leased.push_back(core.view(*task, Detail::whole));
+    Source* source = best_of(sources);
+    if (source == nullptr) break;
+    Task task = ready_task(core, source->head->entry.id);
+    if (!bury(core, task)) {
+      start(core, task, grant);
+      leased.push_back(core.view(task, Detail::whole));
+    } else if (++buried == core.options.tick_tasks_max) {
+      // A backlog of them must not hold up everybody else: the rest is for the next tick.
+      core.wake_waiters(*source->queue);
+      break;
+    }
+    source->head = core.head(*source->queue);
   }
   return leased;
 }
@@ -84,12 +118,12 @@ void answer_parked(Core& core, Ticket ticket) {
 }
 
 void serve_waiters(Core& core) {
-  while (!core.wake.empty()) {
-    Queue& queue = *core.wake.back();
-    core.wake.pop_back();
-    queue.wake_due = false;
+  if (core.wake.empty()) return;
+  // Who is to be woken again meanwhile waits for the next call.
+  for (Queue* queue : std::exchange(core.wake, {})) {
+    queue->wake_due = false;
     // As many waiters as there are tasks: nobody is woken for nothing.
-    while (const std::optional<Ticket> ticket = core.waiters.first_on(*queue.name())) {
+    while (const std::optional<Ticket> ticket = core.waiters.first_on(*queue->name())) {
       Waiters::ParkedLease& parked = *core.waiters.lease(*ticket);
       std::vector<TaskView> leased = lease_ready(core, parked.lease);
       if (leased.empty()) break;

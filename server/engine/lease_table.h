@@ -1,15 +1,17 @@
 // The tasks that workers hold: the work in hand, so all of it is in memory.
 //
-// Shape    deadlines in steady time: a jump of the wall clock ends no lease.
+// Shape    deadlines and time-outs in steady time: a jump of the wall clock ends no lease.
 // Threads  none: the engine's.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <set>
 #include <unordered_map>
 #include <utility>
 
+#include "engine/now.h"
 #include "quern/protocol/task_id.h"
 #include "quern/protocol/timestamp.h"
 #include "quern/storage/records.pb.h"
@@ -20,7 +22,20 @@ struct HeldTask {
   std::shared_ptr<const record::TaskBody> body;  // null: too large to keep, the store has it
   record::TaskStatus status;
   Duration deadline{0};
+  Duration attempt_started{0};
 };
+
+// The lease's times on the wall clock, carried over to the steady one. After a restart too: a clock
+// that was set back meanwhile does not stretch the lease past what was granted.
+inline HeldTask held_task(std::shared_ptr<const record::TaskBody> body, record::TaskStatus status,
+                          const Now& now) {
+  const record::Lease& lease = status.lease();
+  const Duration left =
+      std::clamp(Timestamp{lease.expires_at()} - now.wall, Duration{0}, Duration{lease.lease_ms()});
+  const Duration length{lease.expires_at() - lease.attempt_started_at()};
+  const Duration deadline = now.steady + left;
+  return {std::move(body), std::move(status), deadline, deadline - length};
+}
 
 class LeaseTable {
  public:

@@ -88,6 +88,12 @@ Lane& Queue::lane(std::uint32_t priority, std::size_t window_entries) {
   return *lane;
 }
 
+void Queue::none_ready(const TaskId& newest) {
+  for (const auto& lane : lanes_) {
+    if (lane) lane->clear(newest);
+  }
+}
+
 std::optional<Queue::Head> Queue::head(const Records& records) {
   if (count(TaskState::ready) == 0) return std::nullopt;
   for (std::uint32_t priority = limits::priority_max + 1; priority-- > 0;) {

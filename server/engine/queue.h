@@ -26,7 +26,17 @@ using storage::keys::QueueNumber;
 // that must not pass over what was removed.
 struct FinishedHead {
   std::optional<storage::keys::Finished> from;  // nothing in the table lies before this
+  // Retention has dealt with all up to this one; what it kept, for its idempotency key, has a
+  // timer.
+  std::optional<storage::keys::Finished> swept;
+  bool kept_some = false;             // up to `swept`: so `from` stays where it is
   std::optional<Timestamp> sweep_at;  // when retention looks next; nullopt: nothing to look for
+
+  // What was kept is to be looked at again.
+  void sweep_again() {
+    swept.reset();
+    kept_some = false;
+  }
 };
 
 class Queue {
@@ -50,6 +60,8 @@ class Queue {
   void subtract(TaskState state);
 
   Lane& lane(std::uint32_t priority, std::size_t window_entries);
+  // The lanes are empty: what lay in them is behind them for good. No task is newer than `newest`.
+  void none_ready(const TaskId& newest);
   struct Head {
     std::uint32_t priority = 0;
     ReadyEntry entry;

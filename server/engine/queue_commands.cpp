@@ -12,16 +12,16 @@ namespace {
 void apply_settings(Core& core, Queue& queue, const QueueSettings& settings) {
   queue.set_settings(settings);
   core.store_queue(queue);
+  for (const FinishedClass c : {FinishedClass::done, FinishedClass::dead}) {
+    queue.finished(c).sweep_again();
+  }
   const bool any_done = queue.count(TaskState::succeeded) + queue.count(TaskState::cancelled) > 0;
   core.schedule_sweep(queue, FinishedClass::done,
                       any_done ? std::optional(core.now.wall) : std::nullopt);
   const bool sweeps_dead = settings.dead_retention && queue.count(TaskState::dead) > 0;
   core.schedule_sweep(queue, FinishedClass::dead,
                       sweeps_dead ? std::optional(core.now.wall) : std::nullopt);
-  if (!settings.paused && !queue.wake_due && core.waiters.any_on(*queue.name())) {
-    queue.wake_due = true;
-    core.wake.push_back(&queue);
-  }
+  if (!settings.paused && core.waiters.any_on(*queue.name())) core.wake_waiters(queue);
 }
 
 void answer(Core& core, Ticket ticket, Queue& queue) {

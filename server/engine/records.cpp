@@ -20,8 +20,8 @@ std::shared_ptr<record::TaskBody> Records::body(const TaskId& id) const {
   return must(load_body(staged_, id));
 }
 
-std::optional<record::TaskStatus> Records::status(const TaskId& id) const {
-  return must(load_status(staged_, id));
+std::optional<record::TaskStatus> Records::settled_status(const TaskId& id) const {
+  return must(load_settled_status(staged_, id));
 }
 
 void Records::scan(Table table, const Range& range, const storage::Reader::Visitor& visit) const {

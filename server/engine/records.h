@@ -52,7 +52,8 @@ class Records {
 
   // Null: there is no such task.
   std::shared_ptr<record::TaskBody> body(const TaskId& id) const;
-  std::optional<record::TaskStatus> status(const TaskId& id) const;  // nullopt: as submitted
+  // Of a task that is not running; nullopt: it is as submitted.
+  std::optional<record::TaskStatus> settled_status(const TaskId& id) const;
 
   // Up to `count_max` bodies of a lane behind `after`; `fresh`: it has no status of its own.
   // Returns how many there were.

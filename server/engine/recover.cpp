@@ -1,8 +1,6 @@
 // Picking up where the last commit left off. Reads what is in hand (queues, counters, running
 // tasks) and cursors, never the backlog: a restart is quick however much waits.
 
-#include <algorithm>
-
 #include "engine/core.h"
 
 namespace quern::engine {
@@ -71,12 +69,7 @@ void Core::recover() {
 
   records.scan(Table::running, Range{}, [this](std::string_view key, std::string_view value) {
     auto status = parsed<record::TaskStatus>(Table::running, value);
-    // What is left of the lease on the wall clock; a clock set back meanwhile must not stretch it
-    // past what was granted.
-    const Duration left = Timestamp{status.lease().expires_at()} - now.wall;
-    const Duration deadline =
-        now.steady + std::clamp(left, Duration{0}, Duration{limits::lease_max});
-    leases.put(TaskId::from_bytes(key), {nullptr, std::move(status), deadline});
+    leases.put(TaskId::from_bytes(key), held_task(nullptr, std::move(status), now));
     return true;
   });
 }

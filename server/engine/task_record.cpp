@@ -38,15 +38,26 @@ Result<std::shared_ptr<record::TaskBody>> load_body(const Reader& reader, const 
   return body;
 }
 
-Result<std::optional<record::TaskStatus>> load_status(const Reader& reader, const TaskId& id) {
-  const std::string key = keys::id(id);
+namespace {
+
+Result<std::optional<record::TaskStatus>> load_status_in(const Reader& reader, Table table,
+                                                         const TaskId& id) {
   record::TaskStatus status;
-  for (const Table table : {Table::running, Table::status}) {
-    Result<bool> found = load(reader, table, key, id, status);
-    if (!found) return std::move(found).error();
-    if (*found) return std::optional(std::move(status));
-  }
-  return std::optional<record::TaskStatus>();
+  Result<bool> found = load(reader, table, keys::id(id), id, status);
+  if (!found) return std::move(found).error();
+  return *found ? std::optional(std::move(status)) : std::nullopt;
+}
+
+}  // namespace
+
+Result<std::optional<record::TaskStatus>> load_status(const Reader& reader, const TaskId& id) {
+  Result<std::optional<record::TaskStatus>> running = load_status_in(reader, Table::running, id);
+  return !running || *running ? running : load_settled_status(reader, id);
+}
+
+Result<std::optional<record::TaskStatus>> load_settled_status(const Reader& reader,
+                                                              const TaskId& id) {
+  return load_status_in(reader, Table::status, id);
 }
 
 record::TaskStatus status_as_submitted(const TaskId& id, const record::TaskBody& body) {

@@ -24,6 +24,9 @@ Result<std::shared_ptr<record::TaskBody>> load_body(const storage::Reader& reade
 // The running record where there is one, else the settled one; nullopt: the task is as submitted.
 Result<std::optional<record::TaskStatus>> load_status(const storage::Reader& reader,
                                                       const TaskId& id);
+// The settled record alone: enough for who knows that the task is not running.
+Result<std::optional<record::TaskStatus>> load_settled_status(const storage::Reader& reader,
+                                                              const TaskId& id);
 
 // What a task without a status record is: ready in its lane since its id was made, or scheduled.
 record::TaskStatus status_as_submitted(const TaskId& id, const record::TaskBody& body);

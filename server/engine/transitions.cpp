@@ -25,16 +25,16 @@ std::string new_token(Random& random) {
   return token;
 }
 
-std::optional<Duration> timeout_of(Core& core, const Task& task) {
-  if (task.body->has_timeout_ms()) return Duration{task.body->timeout_ms()};
-  return core.queue_of(task).settings().timeout;
-}
-
-// A lease never outlasts the attempt's time-out.
-Timestamp lease_end(Core& core, const Task& task, const record::Lease& lease) {
-  const Timestamp end = core.now.wall + Duration{lease.lease_ms()};
-  const std::optional<Duration> timeout = timeout_of(core, task);
-  return timeout ? std::min(end, Timestamp{lease.attempt_started_at()} + *timeout) : end;
+// From now on for as long as was granted, but not past the attempt's time-out. `elapsed` of the
+// attempt is steady time; the wall clock may have jumped since it began, so both ends are told
+// anew.
+void set_lease_end(Core& core, const Task& task, record::Lease& lease, Duration elapsed) {
+  Duration length{lease.lease_ms()};
+  if (const std::optional<Duration> timeout = core.timeout(task)) {
+    length = std::min(length, std::max(*timeout - elapsed, Duration{0}));
+  }
+  lease.set_attempt_started_at((core.now.wall - elapsed).ms);
+  lease.set_expires_at((core.now.wall + length).ms);
 }
 
 void wait_until(record::TaskStatus& status, TaskState state, Timestamp at) {
@@ -80,13 +80,12 @@ void start(Core& core, Task& task, const LeaseGrant& grant) {
   record::Lease& lease = *next.mutable_lease();
   lease.set_token(new_token(core.random));
   lease.set_worker_id(grant.worker_id);
-  lease.set_attempt_started_at(core.now.wall.ms);
   lease.set_first_start(next.started_at() == 0);
   const Duration length = grant.lease                 ? *grant.lease
                           : task.body->has_lease_ms() ? Duration{task.body->lease_ms()}
                                                       : core.queue_of(task).settings().lease;
   lease.set_lease_ms(length.count());
-  lease.set_expires_at(lease_end(core, task, lease).ms);
+  set_lease_end(core, task, lease, Duration{0});
   if (next.started_at() == 0) next.set_started_at(core.now.wall.ms);
   core.move(task, std::move(next));
 }
@@ -96,7 +95,7 @@ void extend(Core& core, Task& task, std::optional<Duration> length,
   record::TaskStatus next = task.status;
   record::Lease& lease = *next.mutable_lease();
   if (length) lease.set_lease_ms(length->count());
-  lease.set_expires_at(lease_end(core, task, lease).ms);
+  set_lease_end(core, task, lease, core.now.steady - core.leases.find(task.id)->attempt_started);
   if (progress) {
     const std::string key = keys::blob(task.id, keys::BlobKind::progress);
     const bool apart = progress->size() > inline_progress_bytes_max;
@@ -206,7 +205,6 @@ void redrive(Core& core, Task& task, const Queue* to, std::optional<Timestamp> a
   next.set_dead_reason(0);
   next.set_expiry_cleared(true);
   next.set_forget_at(0);
-  next.clear_settled();
   if (to != nullptr) next.set_queue(to->number());
   if (at && *at > core.now.wall) {
     wait_until(next, TaskState::scheduled, *at);
