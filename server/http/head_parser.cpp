@@ -128,6 +128,9 @@ ChunkedBody::ChunkedBody(std::string_view block, std::size_t body_bytes_max)
 ChunkedBody::~ChunkedBody() = default;
 
 Result<std::size_t> ChunkedBody::feed(std::string_view bytes) {
+  // The shortest rest of a body is "0\r\n\r\n", and Beast asserts that it gets that much.
+  constexpr std::size_t rest_bytes_min = 5;
+  if (bytes.size() < rest_bytes_min) return std::size_t{0};
   error_code ec;
   const std::size_t used = parser_->put(boost::asio::const_buffer(bytes.data(), bytes.size()), ec);
   parser_->raw_bytes += used;

@@ -82,7 +82,11 @@ Session::~Session() {
 // `self` keeps the session alive for as long as it runs.
 Awaitable<void> Session::run([[maybe_unused]] std::shared_ptr<Session> self) {
   try {
-    while (co_await receive_head() && co_await serve()) {
+    // GCC 12 miscompiles the obvious `while (co_await a() && co_await b())`: it goes on to b() when
+    // a() is false. So each co_await of this file has a statement of its own.
+    for (;;) {
+      if (!co_await receive_head()) break;
+      if (!co_await serve()) break;
     }
     if (answered_ && !broken_) co_await linger();
   } catch (const std::bad_alloc&) {
@@ -171,7 +175,8 @@ Awaitable<bool> Session::refuse_unread(Refused refused) {
   }
   answer_error(refused.error);
   if (!refused.allow.empty()) response_.add_field("Allow", refused.allow);
-  co_return co_await send() && keep_alive_;
+  const bool sent = co_await send();
+  co_return sent&& keep_alive_;
 }
 
 void Session::answer_error(const Error& error) {
@@ -232,11 +237,11 @@ Awaitable<void> Session::linger() {
   enter(Phase::linger);
   error_code ec;
   socket_.shutdown(Socket::shutdown_send, ec);
-  std::size_t dropped = 0;
-  do {
+  for (std::size_t dropped = 0; dropped < dropped_bytes_max;) {
     dropped += buffer_.size();
     buffer_.clear();
-  } while (dropped < dropped_bytes_max && co_await read_more(read_bytes));
+    if (!co_await read_more(read_bytes)) break;
+  }
 }
 
 void Session::take_request_id() {
