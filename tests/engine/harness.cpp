@@ -10,9 +10,17 @@ NewTask new_task(const SubmitOptions& options) {
   body->set_idempotency_key(options.key);
   body->set_correlation_id(options.correlation);
   if (options.max_attempts) body->set_max_attempts(*options.max_attempts);
+  if (options.lease) body->set_lease_ms(options.lease->count());
   if (options.timeout) body->set_timeout_ms(options.timeout->count());
   return NewTask{
       .queue = options.queue, .body = std::move(body), .delay = options.delay, .ttl = options.ttl};
+}
+
+std::vector<TaskId> ids_of(const std::vector<TaskView>& views) {
+  std::vector<TaskId> ids;
+  ids.reserve(views.size());
+  for (const TaskView& view : views) ids.push_back(view.id);
+  return ids;
 }
 
 Harness::Harness(std::uint64_t seed, Engine::Options options)
@@ -37,8 +45,7 @@ void Harness::commit() {
 
 void Harness::settle_down() {
   for (int ticks = 0; ticks < 10'000; ++ticks) {
-    engine_->tick(now);
-    commit();
+    tick();
     const std::optional<Duration> next = engine_->next_deadline();
     if (!next || *next > now.steady) return;
   }
@@ -51,10 +58,24 @@ void Harness::advance(Duration by) {
   settle_down();
 }
 
-std::optional<Outcome> Harness::call(Command command) {
-  const Ticket ticket = ++last_ticket_;
-  engine_->apply(ticket, std::move(command), now);
+void Harness::jump_wall(Duration by) {
+  now.wall = now.wall + by;
+  settle_down();
+}
+
+void Harness::tick() {
+  engine_->tick(now);
   commit();
+}
+
+Ticket Harness::begin(Command command) {
+  engine_->apply(++last_ticket_, std::move(command), now);
+  commit();
+  return last_ticket_;
+}
+
+std::optional<Outcome> Harness::call(Command command) {
+  const Ticket ticket = begin(std::move(command));
   settle_down();
   return answer(ticket);
 }
@@ -77,6 +98,36 @@ TaskId Harness::submit(const SubmitOptions& options) {
   Submit command;
   command.tasks.push_back(new_task(options));
   return expect<Submitted>(std::move(command)).tasks.at(0).id;
+}
+
+std::vector<TaskId> Harness::submit_many(std::size_t count, const SubmitOptions& options) {
+  Submit command{.tasks = {}, .batch = true};
+  for (std::size_t i = 0; i < count; ++i) command.tasks.push_back(new_task(options));
+  return ids_of(expect<Submitted>(std::move(command)).tasks);
+}
+
+TaskId Harness::submit_dead(const SubmitOptions& options) {
+  const TaskId id = submit(options);
+  const TaskView leased = lease_one(options.queue);
+  REQUIRE(leased.id == id);
+  fail(leased, false);
+  return id;
+}
+
+std::vector<TaskId> Harness::lease_ids(std::uint32_t tasks_max, const std::string& queue) {
+  return ids_of(lease({queue}, tasks_max));
+}
+
+TaskView Harness::view(const TaskId& id) const {
+  std::optional<TaskView> view = get(id);
+  REQUIRE(view.has_value());
+  return std::move(*view);
+}
+
+std::vector<TaskId> Harness::dead_ids(const std::string& queue_name) const {
+  Result<DeadPage> page = list_dead(*store_, queue_name, std::nullopt, 1000);
+  REQUIRE(page.has_value());
+  return ids_of(page->tasks);
 }
 
 std::vector<TaskView> Harness::lease(std::vector<std::string> queues, std::uint32_t tasks_max,
@@ -102,11 +153,7 @@ std::optional<TaskView> Harness::get(const TaskId& id) const {
   return std::move(*view);
 }
 
-TaskState Harness::state(const TaskId& id) const {
-  const std::optional<TaskView> view = get(id);
-  REQUIRE(view.has_value());
-  return view->state();
-}
+TaskState Harness::state(const TaskId& id) const { return view(id).state(); }
 
 QueueView Harness::queue(const std::string& name) { return expect<OneQueue>(GetQueue{name}).queue; }
 
@@ -131,6 +178,12 @@ TaskView Harness::complete(const TaskView& leased, std::string result) {
   SettleItem settle = item(SettleVerb::complete, leased);
   settle.result = std::move(result);
   return expect<OneTask>(SettleOne{std::move(settle)}).task;
+}
+
+Timestamp Harness::heartbeat(const TaskView& leased, std::optional<Duration> length) {
+  SettleItem settle = item(SettleVerb::heartbeat, leased);
+  settle.lease = length;
+  return expect<LeaseExtended>(SettleOne{std::move(settle)}).expires_at;
 }
 
 TaskView Harness::fail(const TaskView& leased, bool retryable,

@@ -19,7 +19,39 @@
 #include "engine/query.h"
 #include "quern/storage/memory_store.h"
 
+// So that a failed check prints words instead of bytes.
+namespace doctest {
+template <>
+struct StringMaker<quern::TaskState> {
+  static String convert(quern::TaskState state) {
+    return std::string(quern::to_string(state)).c_str();
+  }
+};
+template <>
+struct StringMaker<quern::ErrorCode> {
+  static String convert(quern::ErrorCode code) {
+    return std::string(quern::to_string(code)).c_str();
+  }
+};
+template <>
+struct StringMaker<quern::TaskId> {
+  static String convert(const quern::TaskId& id) { return id.text().c_str(); }
+};
+template <>
+struct StringMaker<quern::Timestamp> {
+  static String convert(const quern::Timestamp& at) { return quern::to_rfc3339(at).c_str(); }
+};
+template <>
+struct StringMaker<quern::Duration> {
+  static String convert(const quern::Duration& d) {
+    return (std::to_string(d.count()) + " ms").c_str();
+  }
+};
+}  // namespace doctest
+
 namespace quern::engine::testing {
+
+using namespace std::chrono_literals;
 
 // splitmix64 (Steele, Lea, Flood 2014): small, and good enough to play with.
 class SeededRandom final : public Random {
@@ -46,11 +78,13 @@ struct SubmitOptions {
   std::optional<Duration> ttl = {};
   std::optional<std::uint32_t> max_attempts = {};
   std::optional<Duration> timeout = {};
+  std::optional<Duration> lease = {};
   std::string key = "";
   std::string correlation = "";
 };
 
 NewTask new_task(const SubmitOptions& options);
+std::vector<TaskId> ids_of(const std::vector<TaskView>& views);
 
 class Harness {
  public:
@@ -60,6 +94,8 @@ class Harness {
   Now now{.wall = Timestamp{1'800'000'000'000}, .steady = Duration{0}};
   // Both clocks, and lets the engine do all that is due.
   void advance(Duration by);
+  // The wall clock alone, forwards or backwards, as when somebody sets it.
+  void jump_wall(Duration by);
   // Ticks until nothing is due.
   void settle_down();
   // A new engine on what was committed.
@@ -69,6 +105,13 @@ class Harness {
   std::optional<Outcome> call(Command command);
   Ticket park(Command command);                  // precondition: it parks
   std::optional<Outcome> answer(Ticket ticket);  // of a call that was parked, once
+  template <typename T>
+  T answered(Ticket ticket) {
+    std::optional<Outcome> outcome = answer(ticket);
+    REQUIRE(outcome.has_value());
+    REQUIRE(std::holds_alternative<T>(*outcome));
+    return std::move(std::get<T>(*outcome));
+  }
 
   // Answers of a certain kind; fail the test otherwise.
   template <typename T>
@@ -81,14 +124,22 @@ class Harness {
     REQUIRE(std::holds_alternative<T>(*outcome));
     return std::move(std::get<T>(*outcome));
   }
+  // Applied and committed, but no tick follows: whatever takes more than one go is still under way.
+  Ticket begin(Command command);
+  void tick();  // one, committed
   ErrorCode refusal(Command command) { return expect<Error>(std::move(command)).code; }
 
   // --- shorthand
   TaskId submit(const SubmitOptions& options = {});
+  std::vector<TaskId> submit_many(std::size_t count, const SubmitOptions& options = {});
+  TaskId submit_dead(const SubmitOptions& options = {});  // leased once and failed for good
   std::vector<TaskView> lease(std::vector<std::string> queues = {"q"}, std::uint32_t tasks_max = 1,
                               std::optional<Duration> length = {});
   TaskView lease_one(const std::string& queue = "q");  // fails the test when there is none
+  std::vector<TaskId> lease_ids(std::uint32_t tasks_max, const std::string& queue = "q");
   std::optional<TaskView> get(const TaskId& id) const;
+  TaskView view(const TaskId& id) const;  // fails the test when there is none
+  std::vector<TaskId> dead_ids(const std::string& queue = "q") const;  // the last to die first
   TaskState state(const TaskId& id) const;
   QueueView queue(const std::string& name = "q");
   std::uint64_t count(TaskState state, const std::string& queue = "q");
@@ -97,6 +148,7 @@ class Harness {
   // --- settling, by what lease() gave
   static SettleItem item(SettleVerb verb, const TaskView& leased);
   TaskView complete(const TaskView& leased, std::string result = "null");
+  Timestamp heartbeat(const TaskView& leased, std::optional<Duration> length = {});
   TaskView fail(const TaskView& leased, bool retryable = true,
                 std::optional<Duration> retry_after = {});
   TaskView release(const TaskView& leased, Duration delay = Duration{0});
