@@ -51,6 +51,16 @@ std::string duration_text(Duration duration) {
   return "0 s";
 }
 
+std::string exact_text(Duration duration) {
+  std::string text;
+  std::int64_t ms = duration.count();
+  for (const Unit& unit : units) {
+    if (ms >= unit.ms) text += std::to_string(ms / unit.ms) + std::string(unit.typed);
+    ms %= unit.ms;
+  }
+  return text.empty() ? "0s" : text;
+}
+
 std::string relative_text(Timestamp time, Timestamp now) {
   const Duration distance = now - time;
   if (distance > Duration{0}) return duration_text(distance) + " ago";

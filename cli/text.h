@@ -11,6 +11,8 @@ namespace quern::cli {
 
 // "850 ms", "12 s", "3 min", "5 h", "2 d": one unit, cut off.
 std::string duration_text(Duration duration);
+// "1m30s": exactly, and as it is typed.
+std::string exact_text(Duration duration);
 // "12 s ago", "in 3 min", "now".
 std::string relative_text(Timestamp time, Timestamp now);
 

@@ -120,6 +120,17 @@ class SettingsPatch {
   std::string jitter_;
 };
 
+// Makes the queue if there is none: the server patches only what exists.
+Queue set_or_create(Client& client, const std::string& name, const std::string& patch) {
+  try {
+    return client.queue_patch(name, patch);
+  } catch (const ApiError& error) {
+    if (error.code() != ErrorCode::queue_not_found) throw;
+    client.queue_set(name, {});
+    return client.queue_patch(name, patch);
+  }
+}
+
 // `queue <verb> <name>`, answered with the queue.
 template <typename Ask>
 CLI::App* add_verb(CLI::App& queue, Session& session, const std::string& verb,
@@ -145,11 +156,11 @@ void add_queue(CLI::App& app, Session& session) {
   add_verb(*queue, session, "resume", "Give out its tasks again",
            [](Client& client, const std::string& name) { return client.queue_resume(name); });
   auto patch = std::make_shared<SettingsPatch>();
-  CLI::App* set =
-      add_verb(*queue, session, "set", "Change settings; what is not named stays as it is",
-               [patch](Client& client, const std::string& name) {
-                 return client.queue_patch(name, patch->finish());
-               });
+  CLI::App* set = add_verb(*queue, session, "set",
+                           "Change settings, of a new queue too; what is not named stays as it is",
+                           [patch](Client& client, const std::string& name) {
+                             return set_or_create(client, name, patch->finish());
+                           });
   patch->add_to(*set);
   add_examples(*set,
                "  qctl queue set emails --max-attempts 10 --lease 2m\n"

@@ -1,6 +1,7 @@
 #include "commands/queue_text.h"
 
 #include <ostream>
+#include <sstream>
 
 #include "table.h"
 #include "text.h"
@@ -9,15 +10,21 @@ namespace quern::cli {
 namespace {
 
 std::string duration_or_none(std::optional<Duration> duration) {
-  return duration ? duration_text(*duration) : "none";
+  return duration ? exact_text(*duration) : "none";
+}
+
+std::string number_text(double number) {
+  std::ostringstream text;
+  text << number;
+  return text.str();
 }
 
 std::string retry_text(const RetryPolicy& retry) {
-  std::string text = std::string(to_string(retry.strategy)) + " from " + duration_text(retry.base);
+  std::string text = std::string(to_string(retry.strategy)) + " from " + exact_text(retry.base);
   if (retry.strategy == RetryStrategy::exponential) {
-    text += ", times " + std::to_string(retry.factor).substr(0, 4);
+    text += ", times " + number_text(retry.factor);
   }
-  return text + ", at most " + duration_text(retry.max) + (retry.jitter ? ", with jitter" : "");
+  return text + ", at most " + exact_text(retry.max) + (retry.jitter ? ", with jitter" : "");
 }
 
 }  // namespace
@@ -28,12 +35,12 @@ void print_queue(std::ostream& out, const Queue& queue) {
   table.add({"paused", settings.paused ? "yes" : "no"});
   table.add({"max attempts", std::to_string(settings.max_attempts)});
   table.add({"retry", retry_text(settings.retry)});
-  table.add({"lease", duration_text(settings.lease)});
+  table.add({"lease", exact_text(settings.lease)});
   table.add({"timeout", duration_or_none(settings.timeout)});
   table.add({"ttl", duration_or_none(settings.ttl)});
-  table.add({"retention", duration_text(settings.retention)});
+  table.add({"retention", exact_text(settings.retention)});
   table.add({"dead retention", duration_or_none(settings.dead_retention)});
-  table.add({"idempotency window", duration_text(settings.idempotency_window)});
+  table.add({"idempotency window", exact_text(settings.idempotency_window)});
   table.add({"max backlog",
              settings.max_backlog ? std::to_string(*settings.max_backlog) : std::string("none")});
   table.print(out);

@@ -83,7 +83,8 @@ void add_submit(CLI::App& app, Session& session) {
                       "Idempotency key: the same key again is the same task");
   command->add_option("--correlation-id", task.correlation_id,
                       "Groups the tasks of one business operation");
-  command->add_option("-m,--metadata", options->metadata, "name=value, as often as you like");
+  command->add_option("-m,--metadata", options->metadata, "name=value, as often as you like")
+      ->allow_extra_args(false);
   add_duration(*command, "--wait", options->wait,
                "Wait so long for the task to finish, then show it");
   add_examples(*command,

@@ -22,6 +22,13 @@ TEST_CASE("a duration is shown in its largest unit") {
   }
 }
 
+TEST_CASE("a setting's duration is shown exactly, as it is typed") {
+  for (const Duration duration : {0ms, 1500ms, Duration{90s}, Duration{25h}}) {
+    CHECK(parse_duration(exact_text(duration)) == duration);
+  }
+  CHECK(exact_text(90s) == "1m30s");
+}
+
 TEST_CASE("a time is shown by its distance") {
   const Timestamp now{1'000'000'000};
   CHECK(relative_text(now, now) == "now");

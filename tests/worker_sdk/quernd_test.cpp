@@ -1,0 +1,409 @@
+// The SDK against the real server, kills and restarts included.
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <csignal>
+#include <latch>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "quern/quern.h"
+#include "support/server.h"
+#include "support/temp_dir.h"
+
+using namespace std::chrono_literals;
+using quern::ApiError;
+using quern::ErrorCode;
+using quern::TaskState;
+
+namespace {
+
+// A server on a directory of its own, which can be killed and comes back at the same address.
+class Quernd {
+ public:
+  Quernd() { start(); }
+
+  void start() {
+    server_.emplace(quern::test::ServerOptions{.data = dir_.path(), .port = port_});
+    port_ = server_->port();
+  }
+  void kill() {
+    server_->kill();
+    server_.reset();
+  }
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  quern::Client client() const { return quern::Client({.server = url()}); }
+
+ private:
+  quern::test::TempDir dir_;
+  std::uint16_t port_ = 0;
+  std::optional<quern::test::Server> server_;
+};
+
+// Runs a worker in the background until the end of the scope.
+class Background {
+ public:
+  explicit Background(quern::Worker& worker)
+      : worker_(worker), thread_([&worker] { worker.run(); }) {}
+  ~Background() { stop(); }
+  void stop() {
+    worker_.stop();
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  quern::Worker& worker_;
+  std::thread thread_;
+};
+
+quern::WorkerOptions options_for(const std::string& queue, std::uint32_t concurrency) {
+  return {.queues = {queue},
+          .concurrency = concurrency,
+          .heartbeat = 100ms,
+          .log = [](quern::LogLevel, std::string_view) {}};
+}
+
+template <typename Function>
+ErrorCode code_of(const Function& function) {
+  try {
+    function();
+  } catch (const ApiError& error) {
+    return error.code();
+  }
+  FAIL("no ApiError was thrown");
+  return ErrorCode::internal;
+}
+
+std::vector<quern::NewTask> tasks_for(const std::string& queue, std::size_t count) {
+  std::vector<quern::NewTask> tasks;
+  for (std::size_t i = 0; i < count; ++i) {
+    tasks.push_back({.queue = queue, .type = "work", .payload = std::to_string(i)});
+  }
+  return tasks;
+}
+
+quern::QueueSettings quick_retries(std::uint32_t max_attempts) {
+  quern::QueueSettings settings;
+  settings.max_attempts = max_attempts;
+  settings.retry = {.strategy = quern::RetryStrategy::fixed, .base = 1ms};
+  return settings;
+}
+
+// How often each payload was run.
+class RunCounts {
+ public:
+  void add(const std::string& payload) {
+    const std::lock_guard lock(mutex_);
+    ++counts_[payload];
+  }
+  std::size_t size() const { return counts_.size(); }
+  bool all_once() const {
+    for (const auto& [payload, count] : counts_) {
+      if (count != 1) return false;
+    }
+    return true;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, int> counts_;
+};
+
+void wait_for_all(quern::Client& client, const std::vector<quern::Task>& tasks) {
+  for (const quern::Task& task : tasks) {
+    const quern::Task finished = client.wait(task.id, 60s);
+    if (finished.state != TaskState::succeeded) FAIL(to_json(finished));
+  }
+}
+
+void wait_for_stop(const quern::Context& context) {
+  std::atomic<bool> stopped = false;
+  std::stop_callback on_stop(context.stop_token(), [&] {
+    stopped = true;
+    stopped.notify_all();
+  });
+  stopped.wait(false);
+}
+
+}  // namespace
+
+TEST_CASE("a task goes through submit, lease, heartbeat, release and complete") {
+  Quernd quernd;
+  quern::Client client = quernd.client();
+  const std::string payload = R"({ "big": 1e400, "a": 1, "a": "\ud800" })";
+  const quern::Task submitted = client.submit({.queue = "q",
+                                               .type = "t",
+                                               .payload = payload,
+                                               .priority = 7,
+                                               .correlation_id = "operation",
+                                               .metadata = {{"tenant", "ü"}}});
+  CHECK(submitted.state == TaskState::ready);
+  CHECK(submitted.metadata.at("tenant") == "ü");
+  CHECK(client.get(submitted.id).payload == payload);
+
+  const quern::LeaseAnswer first = client.lease({.queues = {"q"}, .worker_id = "me"});
+  REQUIRE(first.tasks.size() == 1);
+  CHECK(first.tasks[0].id == submitted.id);
+  CHECK(first.tasks[0].payload == payload);
+  const quern::Timestamp end = client.heartbeat(first.tasks[0], 120s, R"({"done": 1})");
+  CHECK(end > first.tasks[0].lease->expires_at);
+  CHECK(client.get(submitted.id).progress == R"({"done": 1})");
+  CHECK(client.get(submitted.id).lease->worker_id == "me");
+  CHECK(client.release(first.tasks[0]).state == TaskState::ready);
+
+  const quern::LeaseAnswer second = client.lease({.queues = {"q"}, .wait = 10s});
+  REQUIRE(second.tasks.size() == 1);
+  CHECK(second.tasks[0].attempts == 1);  // the release gave one back
+  CHECK(client.complete(second.tasks[0], "[1, 2]").state == TaskState::succeeded);
+  CHECK(client.complete(second.tasks[0], "[1, 2]").state == TaskState::succeeded);  // a repeat
+  CHECK(code_of([&] { client.complete(first.tasks[0]); }) != ErrorCode::internal);
+  CHECK(client.wait(submitted.id, 0ms).result == "[1, 2]");
+  CHECK(client.list({.correlation_id = "operation"}).items.size() == 1);
+}
+
+TEST_CASE("refusals come as their codes") {
+  Quernd quernd;
+  quern::Client client = quernd.client();
+  CHECK(code_of([&] { client.get("nonsense"); }) == ErrorCode::task_not_found);
+  CHECK(code_of([&] { client.queue("nowhere"); }) == ErrorCode::queue_not_found);
+  CHECK(code_of([&] { client.submit({.type = "no blanks"}); }) == ErrorCode::invalid_argument);
+  CHECK(code_of([&] { client.submit({.type = "t", .priority = 10}); }) ==
+        ErrorCode::invalid_argument);
+  CHECK(code_of([&] {
+          client.submit({.type = "t", .payload = '"' + std::string(2 << 20, 'x') + '"'});
+        }) == ErrorCode::payload_too_large);
+  client.submit({.type = "t", .payload = "1", .idempotency_key = "k"});
+  CHECK(client.submit({.type = "t", .payload = "1", .idempotency_key = "k"}).replayed);
+  CHECK(code_of([&] { client.submit({.type = "t", .payload = "2", .idempotency_key = "k"}); }) ==
+        ErrorCode::idempotency_key_reused);
+}
+
+TEST_CASE("queues and dead letters are looked at and changed") {
+  Quernd quernd;
+  quern::Client client = quernd.client();
+  quern::QueueSettings settings;
+  settings.max_attempts = 1;
+  settings.ttl = 1h;
+  CHECK(client.queue_set("q", settings).settings == settings);
+  CHECK(client.queue_patch("q", R"({"ttl_ms": null, "max_backlog": 100})").settings.max_backlog ==
+        100);
+  CHECK(client.queue("q").settings.ttl == std::nullopt);
+  CHECK(client.queue_pause("q").settings.paused);
+  CHECK_FALSE(client.queue_resume("q").settings.paused);
+
+  client.submit_batch(tasks_for("q", 3));
+  std::vector<quern::Settlement> settle;
+  for (const quern::Task& task : client.lease({.queues = {"q"}, .max_tasks = 10}).tasks) {
+    quern::Settlement item{
+        .op = quern::SettleOp::fail, .id = task.id, .lease_token = task.lease->token};
+    item.error = {.type = "Broken", .message = "no way", .details = R"({"n": 1})"};
+    settle.push_back(item);
+  }
+  REQUIRE(settle.size() == 3);
+  settle.push_back(settle[0]);
+  settle[3].lease_token = "00000000000000000000000000000000";
+  const auto settled = client.settle(settle);
+  REQUIRE(settled.size() == 4);
+  CHECK(settled[0].state == TaskState::dead);
+  CHECK(settled[3].problem.has_value());
+
+  const auto page = client.dead_list("q", {.limit = 2});
+  CHECK(page.items.size() == 2);
+  CHECK(page.items[0].dead_reason == quern::DeadReason::max_attempts);
+  CHECK(page.items[0].last_error->type == "Broken");
+  CHECK(client.dead_list("q", {.limit = 2, .cursor = page.next_cursor}).items.size() == 1);
+  CHECK(client.redrive(settle[0].id).state == TaskState::ready);
+  CHECK(client.dead_redrive("q", {.all = true, .error_type = "Other"}) == 0);
+  CHECK(client.dead_redrive("q", {.all = true, .error_type = "Broken"}) == 2);
+  CHECK(client.queue("q").counts.ready == 3);
+  CHECK(client.cancel(settle[0].id).state == TaskState::cancelled);
+  CHECK(code_of([&] { client.cancel(settle[0].id); }) == ErrorCode::task_finished);
+  CHECK(client.queues().items.size() == 1);
+}
+
+TEST_CASE("a worker runs every task once and reports every result") {
+  Quernd quernd;
+  quern::Client client = quernd.client();
+  quern::Worker worker(client, options_for("q", 16));
+  RunCounts runs;
+  worker.handle("work", [&](quern::Context& context) {
+    runs.add(context.payload());
+    return context.payload();
+  });
+  const auto tasks = client.submit_batch(tasks_for("q", 2000));
+  {
+    Background background(worker);
+    wait_for_all(client, tasks);
+  }
+  CHECK(client.get(tasks[17].id).result == "17");
+  CHECK(runs.size() == 2000);
+  CHECK(runs.all_once());
+  CHECK(worker.stats().succeeded == 2000);
+}
+
+TEST_CASE("a server killed in the middle of long handlers loses nothing and runs nothing twice") {
+  constexpr std::size_t count = 8;
+  Quernd quernd;
+  quern::Client client = quernd.client();
+  quern::Worker worker(client, options_for("q", count));
+  RunCounts runs;
+  std::latch started(count);
+  std::latch go_on(1);
+  worker.handle("work", [&](quern::Context& context) {
+    runs.add(context.payload());
+    started.count_down();
+    go_on.wait();
+  });
+  const auto tasks = client.submit_batch(tasks_for("q", count));
+  Background background(worker);
+  started.wait();
+  quernd.kill();
+  go_on.count_down();  // all results meet a server that is not there
+  quernd.start();
+  wait_for_all(client, tasks);
+  CHECK(runs.all_once());
+  for (const quern::Task& task : tasks) CHECK(client.get(task.id).attempts == 1);
+}
+
+TEST_CASE("a worker keeps consuming after any number of server restarts") {
+  Quernd quernd;
+  quern::Client client = quernd.client();
+  quern::Worker worker(client, options_for("q", 4));
+  worker.handle("work", [](quern::Context&) {});
+  Background background(worker);
+  for (int round = 0; round < 3; ++round) {
+    wait_for_all(client, client.submit_batch(tasks_for("q", 50)));
+    quernd.kill();
+    quernd.start();
+  }
+  wait_for_all(client, client.submit_batch(tasks_for("q", 50)));
+}
+
+TEST_CASE("a failing task is retried, dies with its reason, and lives again by a redrive") {
+  Quernd quernd;
+  quern::Client client = quernd.client();
+  client.queue_set("q", quick_retries(3));
+  std::atomic<bool> healthy = false;
+  quern::Worker worker(client, options_for("q", 2));
+  worker
+      .handle("work",
+              [&](quern::Context& context) {
+                if (!healthy)
+                  throw std::runtime_error("attempt " + std::to_string(context.attempt()));
+              })
+      .handle("hopeless", [](quern::Context&) { throw quern::Permanent("no", "Hopeless"); });
+  Background background(worker);
+
+  const quern::Task failing = client.submit({.queue = "q", .type = "work"});
+  const quern::Task dead = client.wait(failing.id, 60s);
+  CHECK(dead.state == TaskState::dead);
+  CHECK(dead.dead_reason == quern::DeadReason::max_attempts);
+  REQUIRE(dead.failures.size() == 3);
+  CHECK(dead.failures[2].error.message == "attempt 3");
+  CHECK(dead.failures[2].error.type == "std::runtime_error");
+
+  const quern::Task hopeless =
+      client.wait(client.submit({.queue = "q", .type = "hopeless"}).id, 60s);
+  CHECK(hopeless.dead_reason == quern::DeadReason::not_retryable);
+  CHECK(hopeless.attempts == 1);
+
+  healthy = true;
+  client.redrive(failing.id);
+  CHECK(client.wait(failing.id, 60s).state == TaskState::succeeded);
+}
+
+TEST_CASE("a cancelled task's handler is asked to stop") {
+  Quernd quernd;
+  quern::Client client = quernd.client();
+  quern::Worker worker(client, options_for("q", 1));
+  std::latch started(1);
+  worker.handle("long", [&](quern::Context& context) {
+    started.count_down();
+    wait_for_stop(context);
+  });
+  worker.handle("work", [](quern::Context&) {});
+  Background background(worker);
+  const quern::Task task = client.submit({.queue = "q", .type = "long"});
+  started.wait();
+  client.cancel(task.id);
+  wait_for_all(client, client.submit_batch(tasks_for("q", 1)));  // the slot is free again
+  CHECK(client.get(task.id).state == TaskState::cancelled);
+}
+
+TEST_CASE("a lease outlives its length for as long as the handler runs") {
+  Quernd quernd;
+  quern::Client client = quernd.client();
+  quern::WorkerOptions options = options_for("q", 1);
+  options.lease = 1s;
+  quern::Worker worker(client, options);
+  std::latch started(1);
+  std::latch go_on(1);
+  worker.handle("work", [&](quern::Context&) {
+    started.count_down();
+    go_on.wait();
+  });
+  const auto tasks = client.submit_batch(tasks_for("q", 1));
+  Background background(worker);
+  started.wait();
+  // The lease's end moves past where it was at first, and then past that.
+  const quern::Timestamp first_end = client.get(tasks[0].id).lease->expires_at;
+  while (client.get(tasks[0].id).lease->expires_at < first_end + 1500ms) std::this_thread::yield();
+  go_on.count_down();
+  wait_for_all(client, tasks);
+  CHECK(client.get(tasks[0].id).attempts == 1);
+}
+
+TEST_CASE("a follow-up submitted by every attempt is one task") {
+  Quernd quernd;
+  quern::Client client = quernd.client();
+  client.queue_set("q", quick_retries(5));
+  quern::Worker worker(client, options_for("q", 1));
+  worker
+      .handle("first",
+              [](quern::Context& context) {
+                context.submit({.queue = "q", .type = "second", .payload = "{}"});
+                if (context.attempt() < 3) throw std::runtime_error("after the submit");
+              })
+      .handle("second", [](quern::Context&) {});
+  Background background(worker);
+  const quern::Task first =
+      client.submit({.queue = "q", .type = "first", .correlation_id = "story"});
+  CHECK(client.wait(first.id, 60s).state == TaskState::succeeded);
+  const auto story = client.list({.correlation_id = "story"}).items;
+  REQUIRE(story.size() == 2);
+  CHECK(story[1].type == "second");
+}
+
+TEST_CASE("a worker that stops leaves no task leased behind") {
+  Quernd quernd;
+  quern::Client client = quernd.client();
+  for (int round = 0; round < 20; ++round) {
+    quern::Worker worker(client, options_for("q", 8));
+    worker.handle("work", [](quern::Context&) {});
+    Background background(worker);
+    // Tasks arrive while the worker stops: some are in an answer that is under way.
+    std::jthread submitter([&] {
+      for (int i = 0; i < 5; ++i) client.submit({.queue = "q", .type = "work"});
+    });
+    background.stop();
+  }
+  const quern::QueueCounts counts = client.queue("q").counts;
+  CHECK(counts.running == 0);
+  CHECK(counts.ready + counts.succeeded == 100);
+  for (const quern::Task& task : client.list({.queue = "q", .state = TaskState::ready}).items) {
+    CHECK(task.attempts == 0);
+  }
+}
+
+TEST_CASE("a worker ends by SIGTERM and finishes what it was doing") {
+  Quernd quernd;
+  quern::Client client = quernd.client();
+  quern::Worker worker(client, options_for("q", 1));
+  worker.handle("work", [](quern::Context&) { std::raise(SIGTERM); });
+  const auto tasks = client.submit_batch(tasks_for("q", 1));
+  worker.run_until_signal();
+  CHECK(client.get(tasks[0].id).state == TaskState::succeeded);
+}
