@@ -1,7 +1,5 @@
 #include "clock.h"
 
-#include <algorithm>
-
 namespace quern::server {
 
 engine::Now HybridClock::now() {
@@ -14,7 +12,7 @@ engine::Now HybridClock::now() {
 engine::Now HybridClock::at(std::chrono::microseconds system, std::chrono::microseconds steady) {
   const std::chrono::microseconds elapsed = steady - steady_;
   steady_ = steady;
-  wall_ = system >= wall_ ? system : std::max(system, wall_ + elapsed * 9 / 10);
+  wall_ = system >= wall_ ? system : wall_ + elapsed * 9 / 10;
   const auto ms = [](std::chrono::microseconds time) {
     return std::chrono::duration_cast<Duration>(time);
   };
