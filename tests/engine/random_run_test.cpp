@@ -61,8 +61,15 @@ class RandomRun {
       case 14:
         return purge_or_delete();
       default:
-        if (chance(30)) h_.restart();
+        if (chance(30)) restart();
     }
+  }
+
+  // The clock may be set forwards or back while the server is down.
+  void restart() {
+    if (chance(30)) h_.now.wall = h_.now.wall + up_to(30'000) - up_to(30'000);
+    h_.restart();
+    parked_.clear();
   }
 
   void submit() {
@@ -92,6 +99,24 @@ class RandomRun {
   void lease() {
     std::vector<std::string> queues{any_queue()};
     if (chance(50)) queues.push_back(any_queue());
+    if (chance(15)) {
+      parked_.push_back(h_.begin(Lease{
+          .queues = queues, .wait = up_to(10'000), .lease = Duration{1'000}, .worker_id = "p"}));
+      return h_.settle_down();
+    }
+    if (!parked_.empty() && chance(15)) {
+      // Answered or parked, it is gone; what it was given is not delivered.
+      const Ticket ticket = parked_[random_.below(parked_.size())];
+      h_.call(Abandon{ticket});
+      std::optional<Outcome> outcome = h_.answer(ticket);
+      if (outcome && std::holds_alternative<Leased>(*outcome)) {
+        Undelivered command;
+        for (const TaskView& view : std::get<Leased>(*outcome).tasks) {
+          command.leases.push_back({view.id, view.status.lease().token()});
+        }
+        h_.call(std::move(command));
+      }
+    }
     for (TaskView& view :
          h_.lease(queues, static_cast<std::uint32_t>(1 + random_.below(6)), Duration{1'000})) {
       CHECK(view.status.attempts() <= view.max_attempts);
@@ -192,6 +217,7 @@ class RandomRun {
   SeededRandom random_;
   std::vector<TaskId> ids_;
   std::vector<TaskView> held_;
+  std::vector<Ticket> parked_;
 };
 
 TEST_CASE("whatever is done in whatever order, every invariant holds and everything ends") {
