@@ -73,7 +73,8 @@ Result<std::unique_ptr<Engine>> Engine::recover(const storage::Reader& store, Ra
 void Engine::apply(Ticket ticket, Command&& command, Now now) {
   guarded(*core_, [&] {
     core_->now = now;
-    std::visit([&](auto&& c) { dispatch(*core_, ticket, std::move(c)); }, std::move(command));
+    std::visit([&](auto&& c) { dispatch(*core_, ticket, std::forward<decltype(c)>(c)); },
+               std::move(command));
     serve_waiters(*core_);
   });
 }

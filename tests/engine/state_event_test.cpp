@@ -66,14 +66,14 @@ std::optional<Outcome> settle(Harness& h, SettleItem settle) {
   return h.call(SettleOne{std::move(settle)});
 }
 
-template <SettleVerb verb>
+template <SettleVerb Verb>
 std::optional<Outcome> says(Harness& h, const Subject& s) {
-  return settle(h, item(verb, s));
+  return settle(h, item(Verb, s));
 }
 
-template <SettleVerb verb>
+template <SettleVerb Verb>
 std::optional<Outcome> says_with_stale_token(Harness& h, const Subject& s) {
-  return settle(h, with_stale_token(item(verb, s)));
+  return settle(h, with_stale_token(item(Verb, s)));
 }
 
 std::optional<Outcome> completes_otherwise(Harness& h, const Subject& s) {
@@ -120,9 +120,9 @@ std::optional<Outcome> leased(Harness& h, const Subject&) {
   return {};
 }
 
-template <int seconds>
+template <int Seconds>
 std::optional<Outcome> time_passes(Harness& h, const Subject&) {
-  for (int passed = 0; passed < seconds; passed += 10) h.advance(10s);
+  for (int passed = 0; passed < Seconds; passed += 10) h.advance(10s);
   return {};
 }
 
