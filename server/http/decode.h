@@ -4,8 +4,8 @@
 // is
 //          wrong is reported at once.
 // Errors   invalid_json; invalid_argument with the pointer of each field (a header's or query
-//          parameter's bare name); payload_too_large; task_not_found and queue_not_found for a path
-//          that cannot name any.
+//          parameter's name, as in /limit); payload_too_large; task_not_found and queue_not_found
+//          for a path that cannot name any.
 #pragma once
 
 #include <optional>

@@ -5,6 +5,7 @@
 
 #include "http/cursor.h"
 #include "http/decode.h"
+#include "quern/protocol/json_reader.h"
 
 namespace quern::http {
 namespace {
@@ -53,7 +54,9 @@ class QueryReader {
   }
 
   void error(std::string_view name, std::string detail) {
-    errors_.push_back({std::string(name), std::move(detail)});
+    std::string pointer;
+    append_pointer(pointer, name);
+    errors_.push_back({std::move(pointer), std::move(detail)});
   }
 
   Result<void> finish() {

@@ -42,7 +42,7 @@ void read_states(JsonFields& field, std::vector<TaskState>& states) {
 
 Result<engine::PutQueue> decode_put_queue(const std::string& name, std::string_view body) {
   if (!is_name(name)) {
-    return invalid_argument("name",
+    return invalid_argument("/name",
                             "must be 1..128 of A-Z a-z 0-9 _ . : -, starting with none of . : -");
   }
   Result<QueueSettings> settings = settings_of(body, SettingsBody::whole);

@@ -156,7 +156,7 @@ std::optional<std::string> idempotency_key_of(std::string_view text) {
 void merge_header(JsonBody& body, std::string_view header, std::optional<std::string> value,
                   std::size_t bytes_max, std::string_view field, std::string& out) {
   if (!value || !is_printable_ascii(*value, bytes_max)) {
-    body.add_error(std::string(header),
+    body.add_error("/" + std::string(header),
                    "must be 1.." + std::to_string(bytes_max) + " bytes of printable ASCII");
   } else if (out.empty()) {
     out = *std::move(value);
@@ -197,11 +197,11 @@ void keep_trace(const KnownFields& fields, JsonBody& body, const std::string& ba
 void check_trace(const KnownFields& fields, JsonBody& body) {
   const std::string_view parent = fields[Known::traceparent].value_or(std::string_view{});
   if (!parent.empty() && !is_printable_ascii(parent, parent.size())) {
-    body.add_error("traceparent", "must be printable ASCII");
+    body.add_error("/traceparent", "must be printable ASCII");
   }
   const std::string& state = fields.tracestate;
   if (!state.empty() && !is_printable_ascii(state, state.size())) {
-    body.add_error("tracestate", "must be printable ASCII");
+    body.add_error("/tracestate", "must be printable ASCII");
   }
 }
 
@@ -246,7 +246,7 @@ Result<engine::Submit> decode_batch(const KnownFields& fields, std::string_view 
 
   check_trace(fields, body.root());
   if (fields[Known::idempotency_key]) {
-    body.root().add_error("Idempotency-Key", "belongs to single tasks: give each its own");
+    body.root().add_error("/Idempotency-Key", "belongs to single tasks: give each its own");
   }
   if (const auto& id = fields[Known::correlation_id]) {
     std::string correlation_id;

@@ -27,7 +27,7 @@ TEST_CASE("settings that are wrong are refused where they stand") {
   CHECK(refused_as(decode_put_queue("q", R"({"counts":{}})"),
                    "invalid_argument /counts: is read-only"));
   CHECK(refused_as(decode_put_queue("q", ""), "invalid_json"));
-  CHECK(refused_as(decode_put_queue("q q", "{}"), "invalid_argument name: must be"));
+  CHECK(refused_as(decode_put_queue("q q", "{}"), "invalid_argument /name: must be"));
   CHECK(refused_as(decode_patch_queue("q", R"({"retry":{"base":1}})"),
                    "invalid_argument /retry/base"));
   CHECK(refused_as(decode_patch_queue("q", "[]"), "invalid_argument"));

@@ -186,7 +186,7 @@ TEST_CASE(
        {"", "\"", "\"\"", "\"abc", "\"abc\"d", "\"abc\\", "caf\xc3\xa9"}) {
     CAPTURE(header);
     CHECK(refused_as(submit(R"({"type":"a"})", with(Known::idempotency_key, header)),
-                     "invalid_argument Idempotency-Key: must be 1..255 bytes"));
+                     "invalid_argument /Idempotency-Key: must be 1..255 bytes"));
   }
   const auto both = [](std::string_view header) {
     return submit(R"({"type":"a","idempotency_key":"abc"})", with(Known::idempotency_key, header));
@@ -203,7 +203,7 @@ TEST_CASE("a correlation id may come in a header, and must not contradict itself
   CHECK(refused_as(submit(R"({"type":"a","correlation_id":"x"})", with(Known::correlation_id, "y")),
                    "invalid_argument /correlation_id: differs from the header X-Correlation-ID"));
   CHECK(refused_as(submit(R"({"type":"a"})", with(Known::correlation_id, std::string(129, 'x'))),
-                   "invalid_argument X-Correlation-ID: must be 1..128 bytes"));
+                   "invalid_argument /X-Correlation-ID: must be 1..128 bytes"));
 }
 
 TEST_CASE("trace headers go into the metadata, over what the client put there itself") {
@@ -217,7 +217,7 @@ TEST_CASE("trace headers go into the metadata, over what the client put there it
   CHECK(body.metadata(1).value() == "v");
   CHECK(body.metadata(2).key() == "tracestate");
   CHECK(refused_as(submit(R"({"type":"a"})", with(Known::traceparent, "\xff")),
-                   "invalid_argument traceparent: must be printable ASCII"));
+                   "invalid_argument /traceparent: must be printable ASCII"));
 }
 
 TEST_CASE("a batch keeps its order, and its problems say which task") {
@@ -263,7 +263,7 @@ TEST_CASE("headers of a batch: a default correlation id, no idempotency key") {
   CHECK(body_of(decoded, 0).correlation_id() == "all");
   CHECK(body_of(decoded, 1).correlation_id() == "own");
   CHECK(refused_as(batch(R"({"tasks":[{"type":"a"}]})", with(Known::idempotency_key, "k")),
-                   "invalid_argument Idempotency-Key: belongs to single tasks"));
+                   "invalid_argument /Idempotency-Key: belongs to single tasks"));
   const auto traced =
       batch(R"({"tasks":[{"type":"a"},{"type":"b"}]})", with(Known::traceparent, "00-aa-bb-01"));
   REQUIRE(refusal(traced) == "ok");

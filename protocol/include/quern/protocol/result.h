@@ -17,7 +17,7 @@
 namespace quern {
 
 // One thing wrong with a request. `pointer` is an RFC 6901 JSON Pointer into the body; for a query
-// parameter or a header it is the bare name, as in "wait_ms" or "Idempotency-Key".
+// parameter or a header it is the name as if that were a field: "/wait_ms", "/Idempotency-Key".
 struct FieldError {
   std::string pointer;
   std::string detail;
