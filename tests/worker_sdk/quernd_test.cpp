@@ -47,16 +47,14 @@ class Quernd {
 class Background {
  public:
   explicit Background(quern::Worker& worker)
-      : worker_(worker), thread_([&worker] { worker.run(); }) {}
-  ~Background() { stop(); }
+      : thread_([&worker](std::stop_token stop) { worker.run(stop); }) {}
   void stop() {
-    worker_.stop();
-    if (thread_.joinable()) thread_.join();
+    thread_.request_stop();
+    thread_.join();
   }
 
  private:
-  quern::Worker& worker_;
-  std::thread thread_;
+  std::jthread thread_;
 };
 
 quern::WorkerOptions options_for(const std::string& queue, std::uint32_t concurrency) {

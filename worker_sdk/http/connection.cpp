@@ -150,7 +150,10 @@ class AsioConnection : public Connection {
   Result<void> shake_hands() {
     const std::string& host = settings_->endpoint.host;
     tls_.emplace(socket_, *settings_->tls);
-    if (SSL_set_tlsext_host_name(tls_->native_handle(), host.c_str()) != 1) {
+    // An address is no server name (RFC 6066); the certificate is held against it all the same.
+    error_code not_an_address;
+    asio::ip::make_address(host, not_an_address);
+    if (not_an_address && SSL_set_tlsext_host_name(tls_->native_handle(), host.c_str()) != 1) {
       return unreachable(settings_->endpoint, "the host name does not fit into TLS");
     }
     tls_->set_verify_mode(asio::ssl::verify_peer);

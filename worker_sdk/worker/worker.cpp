@@ -19,6 +19,11 @@ Worker& Worker::add(std::string type, Handler handler) {
 
 void Worker::run() { loop_->run(); }
 
+void Worker::run(std::stop_token stop_requested) {
+  const std::stop_callback on_stop(std::move(stop_requested), [this] { stop(); });
+  run();
+}
+
 void Worker::run_until_signal() {
   const sdk::StopOnSignal on_signal([this] { stop(); });
   run();

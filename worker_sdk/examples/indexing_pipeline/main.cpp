@@ -118,7 +118,8 @@ std::vector<Document> find(const Options& options, const fs::path& samples) {
 
 // Whether nothing was lost.
 bool print_report(quern::Client& client, SearchIndex& index, const std::vector<Document>& documents,
-                  double seconds, std::size_t repeats, const Options& options) {
+                  double seconds, std::size_t repeats, const quern::WorkerStats& stats,
+                  const Options& options) {
   const Outcome outcome = ask_outcome(client);
   const auto chunks = index.chunks_by_document();
   std::size_t chunk_count = 0;
@@ -129,8 +130,11 @@ bool print_report(quern::Client& client, SearchIndex& index, const std::vector<D
   fmt::print("Chunks     {}\n", chunk_count);
   fmt::print("Tasks      {} in {:.1f} s: {:.0f} tasks/s, the server's death included\n",
              outcome.tasks, seconds, static_cast<double>(outcome.tasks) / seconds);
-  fmt::print("Retries    {}, of which {} were recognised as done before\n", outcome.retries,
+  fmt::print("Retries    {}, of which {} found their effect already there\n", outcome.retries,
              repeats);
+  fmt::print(
+      "Worker     reconnected {} time(s), and reported then what it could not report before\n",
+      stats.reconnects);
   print_dead_letters(outcome);
   print_history(client, documents.front());
   print_hits(index, documents, options.search);
@@ -163,13 +167,13 @@ int run(const Options& options) {
 
   ProgressLine progress(documents.size());
   submit_all(client, documents);
-  std::jthread working([&] { worker.run(); });
+  std::jthread working([&](std::stop_token stop) { worker.run(stop); });
   watch(quernd, progress, documents.size());
   const double seconds = progress.seconds();
-  worker.stop();
+  working.request_stop();
   working.join();
   if (options.keep) fmt::print("Everything is kept in {}\n", folder.path().string());
-  return print_report(client, index, documents, seconds, repeats, options) ? 0 : 1;
+  return print_report(client, index, documents, seconds, repeats, worker.stats(), options) ? 0 : 1;
 }
 
 }  // namespace

@@ -122,6 +122,8 @@ class Worker {
   // Leases and runs until stop(); returns when everything is reported or released. Throws ApiError
   // when the very first lease call is refused (a bad token or queue name, say). Call it once.
   void run();
+  // The same, and a requested `stop` calls stop(): what a std::jthread runs.
+  void run(std::stop_token stop);
   // The same, and SIGTERM and SIGINT call stop(). A second signal ends the process at once.
   void run_until_signal();
 
