@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "steps.h"
+#include "support/temp_dir.h"
 
 namespace quern::test {
 namespace {
@@ -79,7 +80,14 @@ TEST_CASE("a target over 8 KiB is 414, one below is fine") {
                     .response) == "414 uri_too_long");
 }
 
-TEST_CASE("a header block that is not complete 10 s after its first byte is 408") {
+TEST_CASE(
+    "a header block that is not complete 10 s after its first byte is 408, a long-poll goes on") {
+  const auto parked_at = Clock::now();
+  PendingCall parked(server().port(),
+                     {.method = "POST",
+                      .target = "/leases",
+                      .headers = {},
+                      .body = Json{{"queues", {fresh_queue()}}, {"wait_ms", 12'000}}.dump()});
   Connection silent(server().port());
   silent.send("GET /healthz HTTP/1.1\r\n");
   Connection slow(server().port());
@@ -98,6 +106,11 @@ TEST_CASE("a header block that is not complete 10 s after its first byte is 408"
   CHECK(slow.receive().status == 408);
   CHECK(refusal(silent.receive()) == "408 request_timeout");
   CHECK(silent.closed_by_server());
+
+  const Response nothing = parked.wait();
+  CHECK(nothing.status == 200);
+  CHECK(nothing.json()["tasks"].empty());
+  CHECK(Clock::now() - parked_at >= std::chrono::seconds(12) - clock_tick);
 }
 
 // A minute and more of waiting: only where QUERN_TEST_SLOW is set.
@@ -122,20 +135,6 @@ TEST_CASE(
   CHECK(Clock::now() - begin >= std::chrono::milliseconds(74'900));
   CHECK(Clock::now() - begin < std::chrono::seconds(85));
   CHECK(unused.closed_by_server(std::chrono::seconds(60)));
-}
-
-TEST_CASE("a long-poll is no idle connection and no slow client") {
-  const std::string queue = fresh_queue();
-  PendingCall parked(server().port(),
-                     {.method = "POST",
-                      .target = "/leases",
-                      .headers = {},
-                      .body = Json{{"queues", {queue}}, {"wait_ms", 12'000}}.dump()});
-  const auto begin = Clock::now();
-  const Response response = parked.wait();
-  CHECK(response.status == 200);
-  CHECK(response.json()["tasks"].empty());
-  CHECK(Clock::now() - begin >= std::chrono::seconds(12));
 }
 
 TEST_CASE("many connections that say nothing keep nobody else waiting") {
@@ -172,6 +171,107 @@ TEST_CASE("answers far larger than a socket's buffer arrive whole, even if read 
   REQUIRE(leased.size() == 12);
   for (const Json& each : leased)
     CHECK(each["payload"].get<std::string>().size() == mebibyte - 100);
+}
+
+// --- Every limit is a setting
+
+class Limited {
+ public:
+  explicit Limited(std::vector<std::string> flags)
+      : server_({.data = folder_.path() / "data",
+                 .port = 0,
+                 .flags = std::move(flags),
+                 .environment = {}}) {}
+
+  Client client() const { return Client(server_.port()); }
+  std::uint16_t port() const { return server_.port(); }
+
+ private:
+  TempDir folder_;
+  Server server_;
+};
+
+TEST_CASE("limits can be set, and info says to what") {
+  const Limited limited({"--body-bytes-max=4096", "--payload-bytes-max=100",
+                         "--header-bytes-max=1024", "--target-bytes-max=300", "--batch-tasks-max=2",
+                         "--lease-tasks-max=3", "--wait-ms-max=50"});
+  Client client = limited.client();
+  CHECK(refusal(client.post_text("/tasks", std::string(4097, ' '))) == "413 payload_too_large");
+  CHECK(client.post("/tasks", {{"type", "work"}, {"payload", std::string(98, 'x')}}).status == 202);
+  CHECK(refusal(client.post("/tasks", {{"type", "work"}, {"payload", std::string(99, 'x')}})) ==
+        "413 payload_too_large /payload");
+  CHECK(refusal(client.get("/healthz", {{"X-Filler", std::string(1024, 'x')}})) ==
+        "431 headers_too_large");
+  CHECK(refusal(client.get("/" + std::string(300, 'x'))) == "414 uri_too_long");
+  const Json task = {{"type", "work"}};
+  CHECK(client.post("/tasks/batch", {{"tasks", {task, task}}}).status == 202);
+  CHECK(refusal(client.post("/tasks/batch", {{"tasks", {task, task, task}}})) ==
+        "400 invalid_argument /tasks");
+  CHECK(client.post("/leases", {{"queues", {"none"}}, {"max_tasks", 3}, {"wait_ms", 50}}).status ==
+        200);
+  CHECK(refusal(client.post("/leases", {{"queues", {"none"}}, {"max_tasks", 4}})) ==
+        "400 invalid_argument /max_tasks");
+  CHECK(refusal(client.post("/leases", {{"queues", {"none"}}, {"wait_ms", 51}})) ==
+        "400 invalid_argument /wait_ms");
+  const Json limits = client.get("/info").json()["limits"];
+  CHECK(limits["body_bytes_max"] == 4096);
+  CHECK(limits["payload_bytes_max"] == 100);
+  CHECK(limits["header_bytes_max"] == 1024);
+  CHECK(limits["target_bytes_max"] == 300);
+  CHECK(limits["batch_tasks_max"] == 2);
+  CHECK(limits["lease_tasks_max"] == 3);
+  CHECK(limits["wait_ms_max"] == 50);
+}
+
+TEST_CASE("the nesting that JSON may have can be set") {
+  const Limited limited({"--json-depth-max=4"});
+  Client client = limited.client();
+  CHECK(client.post_text("/tasks", R"({"type":"work","payload":[[[]]]})").status == 202);
+  CHECK(refusal(client.post_text("/tasks", R"({"type":"work","payload":[[[[]]]]})"))
+            .starts_with("400 invalid_"));
+}
+
+TEST_CASE("a server that has all the queues it may have is 429 for one more") {
+  const Limited limited({"--queues-max=2"});
+  Client client = limited.client();
+  const auto submit_to = [&](const char* queue) {
+    return client.post("/tasks", {{"type", "work"}, {"queue", queue}});
+  };
+  REQUIRE(submit_to("one").status == 202);
+  REQUIRE(client.put("/queues/two", Json::object()).status == 200);
+  const std::string refused = "429 too_many_queues";
+  CHECK(refusal(submit_to("three")) == refused);
+  CHECK(refusal(client.put("/queues/three", Json::object())) == refused);
+  CHECK(refusal(client.post("/tasks/batch", {{"tasks", {{{"type", "work"}, {"queue", "three"}}}}}))
+            .starts_with(refused));
+  CHECK(refusal(client.post("/queues/one/dead/redrive", {{"all", true}, {"to_queue", "three"}})) ==
+        refused);
+  CHECK(submit_to("one").status == 202);
+  REQUIRE(client.del("/queues/two").status == 204);
+  CHECK(submit_to("three").status == 202);
+}
+
+TEST_CASE("a server that has all the connections it may have is 503 for one more") {
+  const Limited limited({"--connections-max=3"});
+  std::vector<Connection> taken;
+  for (int i = 0; i < 3; ++i) {
+    taken.emplace_back(limited.port());
+    taken.back().send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    REQUIRE(taken.back().receive().status == 200);
+  }
+  Connection over(limited.port());
+  CHECK(refusal(over.receive()) == "503 overloaded");
+  taken.pop_back();
+  eventually(
+      "there is room again",
+      [&] {
+        try {
+          return limited.client().get("/healthz").status;
+        } catch (const ConnectionLost&) {
+          return 0;
+        }
+      },
+      [](int status) { return status == 200; });
 }
 
 }  // namespace

@@ -122,6 +122,14 @@ TEST_CASE("PUT takes null for what can be none") {
                           {"max_backlog", nullptr}}) == expected_queue(queue));
 }
 
+TEST_CASE("a body is required where settings are set") {
+  const std::string path = "/queues/" + fresh_queue();
+  CHECK(api().send({.method = "PUT", .target = path, .headers = {}, .body = {}}).status == 400);
+  CHECK(refusal(api().get(path)) == "404 queue_not_found");
+  CHECK(refusal(api().put(path, Json::array())) == "400 invalid_argument ");
+  CHECK(refusal(api().put(path, nullptr)) == "400 invalid_argument ");
+}
+
 TEST_CASE("PATCH merges, null resets, and parts of retry are merged one by one") {
   const std::string queue = fresh_queue();
   put_queue(
@@ -565,6 +573,21 @@ TEST_CASE("filters choose among the dead, alone and together") {
   }
 }
 
+TEST_CASE("ids and filters together choose those that match both") {
+  const std::string queue = fresh_queue();
+  const std::string mail = dead_task(queue, {{"type", "mail"}})["id"];
+  const std::string scan = dead_task(queue, {{"type", "scan"}})["id"];
+  CHECK(redrive(queue, {{"ids", {mail, scan}}, {"type", "mail"}}).json() == Json{{"redriven", 1}});
+  eventually(
+      "the one is ready", [&] { return task(mail)["state"]; },
+      [](const Json& state) { return state == "ready"; });
+  CHECK(task(scan)["state"] == "dead");
+  CHECK(discard(queue, {{"ids", {scan}}, {"error_type", "other"}}).json() ==
+        Json{{"discarded", 0}});
+  CHECK(discard(queue, {{"ids", {scan, scan}}, {"limit", 5}}).json() == Json{{"discarded", 1}});
+  await_gone(scan);
+}
+
 TEST_CASE("before and limit choose those that died first") {
   const std::string queue = fresh_queue();
   std::vector<std::string> ids;
@@ -611,6 +634,14 @@ TEST_CASE("the dead can be redriven into another queue") {
   CHECK(ids_of(api().get("/tasks?queue=" + target).json()["tasks"]) == std::vector{id});
   CHECK(api().get("/tasks?queue=" + queue).json()["tasks"].empty());
   CHECK(complete(leased)["queue"] == target);
+}
+
+TEST_CASE("a queue that the dead are redriven into is created if need be") {
+  const std::string queue = fresh_queue();
+  const std::string target = fresh_queue();
+  const std::string id = dead_task(queue)["id"];
+  CHECK(redrive(queue, {{"all", true}, {"to_queue", target}}).json() == Json{{"redriven", 1}});
+  CHECK(lease_one(target, {{"wait_ms", 30'000}})["id"] == id);
 }
 
 TEST_CASE("with a rate the chosen return over time") {

@@ -343,6 +343,27 @@ TEST_CASE("SIGTERM answers parked long-polls at once") {
   CHECK(Clock::now() - begin < std::chrono::seconds(20));
 }
 
+TEST_CASE("a request in hand when SIGTERM comes is answered") {
+  const TempDir folder;
+  Server running(on(folder));
+  const std::string body = R"({"type":"work"})";
+  Connection connection(running.port());
+  connection.send(
+      "POST /tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+      "application/json\r\nContent-Length: " +
+      std::to_string(body.size()) + "\r\n\r\n" + body.substr(0, 5));
+  // It is in hand for certain once the server has answered something that came later.
+  CHECK(Client(running.port()).get("/readyz").status == 200);
+  running.signal(SIGTERM);
+  eventually(
+      "the end has begun", [&] { return running.log().find("stopping") != std::string::npos; },
+      [](bool begun) { return begun; });
+  connection.send(body.substr(5));
+  const Response response = connection.receive();
+  CHECK((response.status == 202 || refusal(response) == "503 draining"));
+  CHECK(running.wait_exit() == 0);
+}
+
 TEST_CASE("an idle keep-alive connection does not hold up the end") {
   const TempDir folder;
   Server running(on(folder));

@@ -18,6 +18,9 @@
 
 namespace quern::test {
 
+// The server counts in whole milliseconds: what it calls N ms may be this much less to us.
+inline constexpr std::chrono::milliseconds clock_tick{2};
+
 // Started at the first call, stopped when the program ends.
 Server& server();
 // A keep-alive client of server().

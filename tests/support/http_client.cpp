@@ -147,6 +147,8 @@ void Connection::close() {
   if (socket_ >= 0) ::close(std::exchange(socket_, -1));
 }
 
+void Connection::finish_sending() { ::shutdown(socket_, SHUT_WR); }
+
 void Connection::abort() {
   const linger reset{1, 0};
   ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);

@@ -80,6 +80,8 @@ class Connection {
   bool closed_by_server(std::chrono::milliseconds timeout = patience);
   // Whether there is something to read, or the end of the stream, at this moment.
   bool readable() const;
+  // The server sees the end of the stream, and can still answer.
+  void finish_sending();
   // Closes with a reset instead of an orderly end.
   void abort();
   void close();
