@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "http/header_guard.h"
+#include "quern/protocol/json_reader.h"
 
 namespace quern::server {
 namespace {
@@ -116,6 +117,10 @@ std::vector<Setting> limit_settings() {
        [](Config& c, Text t) { return set_number(t, kib, gib, c.limits.body_bytes_max); }},
       {"payload_bytes_max", "N", number(limits::payload_bytes_max), "one payload or result",
        [](Config& c, Text t) { return set_number(t, 1, gib, c.limits.payload_bytes_max); }},
+      {"json_depth_max", "N", number(limits::json_depth_max), "how deep JSON may nest",
+       [](Config& c, Text t) {
+         return set_number(t, 4, JsonReader::depth_limit, c.limits.json_depth_max);
+       }},
       {"header_bytes_max", "N", number(limits::header_bytes_max), "the header of a request",
        [](Config& c, Text t) { return set_number(t, kib, mib, c.head.header_bytes_max); }},
       {"target_bytes_max", "N", number(limits::target_bytes_max), "the target of a request",

@@ -37,8 +37,8 @@ Result<void> answer_list(const Request& request, const Context& context, engine:
   });
 }
 
-Result<std::optional<engine::Command>> ask_redrive(const Request& request, const Context&) {
-  return asked(decode_redrive_dead(request.segment(1), request.body));
+Result<std::optional<engine::Command>> ask_redrive(const Request& request, const Context& context) {
+  return asked(decode_redrive_dead(request.segment(1), request.body, context.limits));
 }
 
 Result<void> answer_redrive(const Request&, const Context&, engine::Outcome&& outcome,
@@ -47,8 +47,8 @@ Result<void> answer_redrive(const Request&, const Context&, engine::Outcome&& ou
   return {};
 }
 
-Result<std::optional<engine::Command>> ask_discard(const Request& request, const Context&) {
-  return asked(decode_discard_dead(request.segment(1), request.body));
+Result<std::optional<engine::Command>> ask_discard(const Request& request, const Context& context) {
+  return asked(decode_discard_dead(request.segment(1), request.body, context.limits));
 }
 
 Result<void> answer_discard(const Request&, const Context&, engine::Outcome&& outcome,

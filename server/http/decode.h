@@ -39,13 +39,18 @@ Result<engine::Settle> decode_settle(std::string_view body, const RequestLimits&
 Result<engine::Lease> decode_lease(std::string_view body, const RequestLimits& limits);
 
 // decode_queue.cpp
-Result<engine::PutQueue> decode_put_queue(const std::string& name, std::string_view body);
-Result<engine::PatchQueue> decode_patch_queue(const std::string& name, std::string_view body);
-Result<engine::PurgeQueue> decode_purge(const std::string& name, std::string_view body);
+Result<engine::PutQueue> decode_put_queue(const std::string& name, std::string_view body,
+                                          const RequestLimits& limits);
+Result<engine::PatchQueue> decode_patch_queue(const std::string& name, std::string_view body,
+                                              const RequestLimits& limits);
+Result<engine::PurgeQueue> decode_purge(const std::string& name, std::string_view body,
+                                        const RequestLimits& limits);
 
 // decode_dead.cpp
-Result<engine::RedriveDead> decode_redrive_dead(const std::string& name, std::string_view body);
-Result<engine::DiscardDead> decode_discard_dead(const std::string& name, std::string_view body);
+Result<engine::RedriveDead> decode_redrive_dead(const std::string& name, std::string_view body,
+                                                const RequestLimits& limits);
+Result<engine::DiscardDead> decode_discard_dead(const std::string& name, std::string_view body,
+                                                const RequestLimits& limits);
 
 // decode_query.cpp: query parameters. Each call refuses parameters that it does not know.
 Result<void> decode_no_query(const Target& target);
@@ -63,6 +68,6 @@ Result<DeadQuery> decode_dead_query(const Target& target);
 Result<TaskId> decode_task_id(const std::string& text);
 Result<void> decode_queue_name(const std::string& text);
 // A body that may be absent and has no fields.
-Result<void> decode_empty_body(std::string_view body);
+Result<void> decode_empty_body(std::string_view body, const RequestLimits& limits);
 
 }  // namespace quern::http

@@ -69,9 +69,10 @@ void require_ids_or_all(const JsonFields& fields) {
 
 }  // namespace
 
-Result<engine::RedriveDead> decode_redrive_dead(const std::string& name, std::string_view text) {
+Result<engine::RedriveDead> decode_redrive_dead(const std::string& name, std::string_view text,
+                                                const RequestLimits& limits) {
   if (Result<void> named = decode_queue_name(name); !named) return std::move(named).error();
-  RequestBody body(text);
+  RequestBody body(text, limits);
   engine::RedriveDead redrive;
   redrive.name = name;
   JsonFields field(body.root(), redrive_names);
@@ -89,9 +90,10 @@ Result<engine::RedriveDead> decode_redrive_dead(const std::string& name, std::st
   return redrive;
 }
 
-Result<engine::DiscardDead> decode_discard_dead(const std::string& name, std::string_view text) {
+Result<engine::DiscardDead> decode_discard_dead(const std::string& name, std::string_view text,
+                                                const RequestLimits& limits) {
   if (Result<void> named = decode_queue_name(name); !named) return std::move(named).error();
-  RequestBody body(text);
+  RequestBody body(text, limits);
   engine::DiscardDead discard;
   discard.name = name;
   JsonFields field(body.root(), discard_names);

@@ -49,7 +49,7 @@ void read_lease_field(JsonFields& field, RequestBody& body, const RequestLimits&
 }  // namespace
 
 Result<engine::Lease> decode_lease(std::string_view text, const RequestLimits& limits) {
-  RequestBody body(text);
+  RequestBody body(text, limits);
   engine::Lease lease;
   JsonFields field(body.root(), lease_names);
   while (field.next()) read_lease_field(field, body, limits, lease);

@@ -20,9 +20,9 @@ Result<void> decode_queue_name(const std::string& text) {
                .detail = "the path does not hold the name of a queue"};
 }
 
-Result<void> decode_empty_body(std::string_view text) {
+Result<void> decode_empty_body(std::string_view text, const RequestLimits& limits) {
   if (text.empty()) return {};
-  RequestBody body(text);
+  RequestBody body(text, limits);
   JsonFields field(body.root(), no_names);
   while (field.next()) {
   }

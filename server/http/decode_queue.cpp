@@ -12,13 +12,14 @@ constexpr std::string_view purge_fields[] = {"states"};
 constexpr JsonNames purge_names{.noun = "a field of a purge", .known = purge_fields};
 
 // Settings that `body` makes of the defaults.
-Result<QueueSettings> settings_of(std::string_view body, SettingsBody kind) {
+Result<QueueSettings> settings_of(std::string_view body, SettingsBody kind,
+                                  const RequestLimits& limits) {
   if (body.empty()) {
     return Error{.code = ErrorCode::invalid_json,
                  .detail = "the body is empty; send the settings as a JSON object, {} for none"};
   }
   QueueSettings settings;
-  JsonReader reader(body, limits::json_depth_max);
+  JsonReader reader(body, limits.json_depth_max);
   if (Result<void> read = read_settings(reader, kind, settings); !read) {
     return std::move(read).error();
   }
@@ -40,27 +41,30 @@ void read_states(JsonFields& field, std::vector<TaskState>& states) {
 
 }  // namespace
 
-Result<engine::PutQueue> decode_put_queue(const std::string& name, std::string_view body) {
+Result<engine::PutQueue> decode_put_queue(const std::string& name, std::string_view body,
+                                          const RequestLimits& limits) {
   if (!is_name(name)) {
     return invalid_argument("/name",
                             "must be 1..128 of A-Z a-z 0-9 _ . : -, starting with none of . : -");
   }
-  Result<QueueSettings> settings = settings_of(body, SettingsBody::whole);
+  Result<QueueSettings> settings = settings_of(body, SettingsBody::whole, limits);
   if (!settings) return std::move(settings).error();
   return engine::PutQueue{.name = name, .settings = *settings};
 }
 
-Result<engine::PatchQueue> decode_patch_queue(const std::string& name, std::string_view body) {
+Result<engine::PatchQueue> decode_patch_queue(const std::string& name, std::string_view body,
+                                              const RequestLimits& limits) {
   if (Result<void> named = decode_queue_name(name); !named) return std::move(named).error();
   // Merged by the engine, over what is set at that moment; here only checked.
-  Result<QueueSettings> settings = settings_of(body, SettingsBody::merge_patch);
+  Result<QueueSettings> settings = settings_of(body, SettingsBody::merge_patch, limits);
   if (!settings) return std::move(settings).error();
   return engine::PatchQueue{.name = name, .merge_patch = std::string(body)};
 }
 
-Result<engine::PurgeQueue> decode_purge(const std::string& name, std::string_view text) {
+Result<engine::PurgeQueue> decode_purge(const std::string& name, std::string_view text,
+                                        const RequestLimits& limits) {
   if (Result<void> named = decode_queue_name(name); !named) return std::move(named).error();
-  RequestBody body(text);
+  RequestBody body(text, limits);
   engine::PurgeQueue purge{.name = name, .states = {}};
   JsonFields field(body.root(), purge_names);
   while (field.next()) read_states(field, purge.states);

@@ -168,7 +168,7 @@ Result<engine::SettleOne> decode_settle_one(SettleVerb verb, const std::string& 
                                             std::string_view text, const RequestLimits& limits) {
   Result<TaskId> task = decode_task_id(id);
   if (!task) return std::move(task).error();
-  RequestBody body(text);
+  RequestBody body(text, limits);
   engine::SettleOne settle;
   settle.item.verb = verb;
   settle.item.id_text = id;
@@ -181,7 +181,7 @@ Result<engine::SettleOne> decode_settle_one(SettleVerb verb, const std::string& 
 }
 
 Result<engine::Settle> decode_settle(std::string_view text, const RequestLimits& limits) {
-  RequestBody body(text);
+  RequestBody body(text, limits);
   engine::Settle settle;
   JsonFields field(body.root(), list_names);
   while (field.next()) settle.items = read_settle_list(field, body, limits);

@@ -209,7 +209,7 @@ void check_trace(const KnownFields& fields, JsonBody& body) {
 
 Result<engine::Submit> decode_submit(const KnownFields& fields, std::string_view text,
                                      const DecodeContext& context) {
-  RequestBody body(text);
+  RequestBody body(text, context.limits);
   engine::Submit submit;
   submit.tasks.push_back(read_task(body.root(), body, context));
   record::TaskBody& task = *submit.tasks.front().body;
@@ -231,7 +231,7 @@ Result<engine::Submit> decode_submit(const KnownFields& fields, std::string_view
 
 Result<engine::Submit> decode_batch(const KnownFields& fields, std::string_view text,
                                     const DecodeContext& context) {
-  RequestBody body(text);
+  RequestBody body(text, context.limits);
   engine::Submit submit{.tasks = {}, .batch = true};
   JsonFields batch(body.root(), batch_names);
   while (batch.next()) {

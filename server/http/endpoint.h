@@ -25,6 +25,7 @@ namespace quern::http {
 struct RequestLimits {
   std::size_t body_bytes_max = limits::body_bytes_max;
   std::size_t payload_bytes_max = limits::payload_bytes_max;
+  std::size_t json_depth_max = limits::json_depth_max;
   std::size_t batch_tasks_max = limits::batch_tasks_max;
   std::size_t lease_tasks_max = limits::lease_tasks_max;
   Duration wait_max = limits::wait_max;

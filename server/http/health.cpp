@@ -32,7 +32,7 @@ void write_limits(JsonWriter& json, const Context& context) {
   json.key("payload_bytes_max").number(limits.payload_bytes_max);
   json.key("header_bytes_max").number(context.info.header_bytes_max);
   json.key("target_bytes_max").number(context.info.target_bytes_max);
-  json.key("json_depth_max").number(quern::limits::json_depth_max);
+  json.key("json_depth_max").number(limits.json_depth_max);
   json.key("batch_tasks_max").number(limits.batch_tasks_max);
   json.key("settle_items_max").number(quern::limits::settle_items_max);
   json.key("lease_tasks_max").number(limits.lease_tasks_max);

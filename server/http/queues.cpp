@@ -7,12 +7,12 @@
 namespace quern::http {
 namespace {
 
-Result<std::optional<engine::Command>> ask_put(const Request& request, const Context&) {
-  return asked(decode_put_queue(request.segment(1), request.body));
+Result<std::optional<engine::Command>> ask_put(const Request& request, const Context& context) {
+  return asked(decode_put_queue(request.segment(1), request.body, context.limits));
 }
 
-Result<std::optional<engine::Command>> ask_patch(const Request& request, const Context&) {
-  return asked(decode_patch_queue(request.segment(1), request.body));
+Result<std::optional<engine::Command>> ask_patch(const Request& request, const Context& context) {
+  return asked(decode_patch_queue(request.segment(1), request.body, context.limits));
 }
 
 Result<std::optional<engine::Command>> ask_get(const Request& request, const Context&) {
@@ -57,15 +57,16 @@ Result<void> answer_delete(const Request&, const Context&, engine::Outcome&&, Re
 }
 
 template <bool paused>
-Result<std::optional<engine::Command>> ask_pause(const Request& request, const Context&) {
+Result<std::optional<engine::Command>> ask_pause(const Request& request, const Context& context) {
   const std::string& name = request.segment(1);
   if (Result<void> named = decode_queue_name(name); !named) return std::move(named).error();
-  if (Result<void> none = decode_empty_body(request.body); !none) return std::move(none).error();
+  if (Result<void> none = decode_empty_body(request.body, context.limits); !none)
+    return std::move(none).error();
   return std::optional<engine::Command>(engine::PauseQueue{.name = name, .paused = paused});
 }
 
-Result<std::optional<engine::Command>> ask_purge(const Request& request, const Context&) {
-  return asked(decode_purge(request.segment(1), request.body));
+Result<std::optional<engine::Command>> ask_purge(const Request& request, const Context& context) {
+  return asked(decode_purge(request.segment(1), request.body, context.limits));
 }
 
 Result<void> answer_purge(const Request&, const Context&, engine::Outcome&& outcome,

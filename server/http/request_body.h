@@ -5,8 +5,8 @@
 #include <string_view>
 #include <utility>
 
+#include "http/endpoint.h"
 #include "quern/protocol/json_fields.h"
-#include "quern/protocol/limits.h"
 #include "quern/protocol/result.h"
 
 namespace quern::http {
@@ -14,8 +14,8 @@ namespace quern::http {
 // A body being read, and what it holds that is well-formed but too large.
 class RequestBody {
  public:
-  explicit RequestBody(std::string_view text)
-      : reader_(text, limits::json_depth_max), root_(reader_), empty_(text.empty()) {}
+  RequestBody(std::string_view text, const RequestLimits& limits)
+      : reader_(text, limits.json_depth_max), root_(reader_), empty_(text.empty()) {}
 
   JsonBody& root() { return root_; }
 

@@ -65,10 +65,11 @@ Result<void> answer_list(const Request& request, const Context& context, engine:
 
 // POST /tasks/{id}/<verb> without anything to say.
 template <typename C>
-Result<std::optional<engine::Command>> ask_one(const Request& request, const Context&) {
+Result<std::optional<engine::Command>> ask_one(const Request& request, const Context& context) {
   Result<TaskId> id = decode_task_id(request.segment(1));
   if (!id) return std::move(id).error();
-  if (Result<void> none = decode_empty_body(request.body); !none) return std::move(none).error();
+  if (Result<void> none = decode_empty_body(request.body, context.limits); !none)
+    return std::move(none).error();
   return std::optional<engine::Command>(C{.id = *id});
 }
 

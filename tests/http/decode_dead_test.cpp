@@ -11,14 +11,15 @@ const std::string id = "0198c0de-0000-7abc-8123-456789abcdef";
 }
 
 TEST_CASE("a redrive names its tasks, or filters all of them") {
-  const auto some = decode_redrive_dead("q", R"({"ids":[")" + id + R"("],"to_queue":"other"})");
+  const auto some = decode_redrive_dead("q", R"({"ids":[")" + id + R"("],"to_queue":"other"})", {});
   REQUIRE(refusal(some) == "ok");
   REQUIRE(some->filter.ids);
   CHECK(some->filter.ids->front().text() == id);
   CHECK(some->to_queue == "other");
 
   const auto all = decode_redrive_dead("q", R"({"all":true,"type":"t","dead_reason":"expired",
-    "error_type":"E","before":"2026-11-23T09:00:00Z","limit":7,"rate_per_second":0.5})");
+    "error_type":"E","before":"2026-11-23T09:00:00Z","limit":7,"rate_per_second":0.5})",
+                                       {});
   REQUIRE(refusal(all) == "ok");
   CHECK_FALSE(all->filter.ids);
   CHECK(all->filter.type == "t");
@@ -28,7 +29,7 @@ TEST_CASE("a redrive names its tasks, or filters all of them") {
   CHECK(all->filter.limit == 7);
   CHECK(all->rate_per_second == 0.5);
 
-  CHECK(refusal(decode_discard_dead("q", R"({"all":true})")) == "ok");
+  CHECK(refusal(decode_discard_dead("q", R"({"all":true})", {})) == "ok");
 }
 
 TEST_CASE("whatever is wrong with a redrive or discard is refused where it stands") {
@@ -48,12 +49,12 @@ TEST_CASE("whatever is wrong with a redrive or discard is refused where it stand
            Row{R"({"all":true,"before":1})", "invalid_argument /before: must be an RFC 3339 time"},
        }) {
     CAPTURE(row.body);
-    CHECK(refused_as(decode_redrive_dead("q", row.body), row.expected));
-    CHECK(refused_as(decode_discard_dead("q", row.body), row.expected));
+    CHECK(refused_as(decode_redrive_dead("q", row.body, {}), row.expected));
+    CHECK(refused_as(decode_discard_dead("q", row.body, {}), row.expected));
   }
-  CHECK(refused_as(decode_redrive_dead("q", R"({"all":true,"rate_per_second":0})"),
+  CHECK(refused_as(decode_redrive_dead("q", R"({"all":true,"rate_per_second":0})", {}),
                    "invalid_argument /rate_per_second: must be"));
-  CHECK(refused_as(decode_discard_dead("q", R"({"all":true,"to_queue":"a"})"),
+  CHECK(refused_as(decode_discard_dead("q", R"({"all":true,"to_queue":"a"})", {}),
                    "invalid_argument /to_queue: is not a field of a discard"));
-  CHECK(refused_as(decode_redrive_dead("q q", "{}"), "queue_not_found"));
+  CHECK(refused_as(decode_redrive_dead("q q", "{}", {}), "queue_not_found"));
 }
