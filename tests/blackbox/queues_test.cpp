@@ -446,6 +446,45 @@ TEST_CASE("a purged task's idempotency key is free again") {
   CHECK(submit(queue, {{"idempotency_key", "k"}, {"payload", 2}})["id"] != id);
 }
 
+std::vector<std::string> submit_many(const std::string& queue, std::size_t count,
+                                     Json fields = Json::object()) {
+  fields["queue"] = queue;
+  fields["type"] = "work";
+  return ids_of(Json(submit_batch(std::vector<Json>(count, fields))));
+}
+
+TEST_CASE("what is purged is gone at once, however much it is") {
+  const std::string queue = fresh_queue();
+  const std::string operation = "purge of " + queue;
+  const std::vector<std::string> ids = submit_many(queue, 5000, {{"correlation_id", operation}});
+  const std::string kept = submit(queue, {{"delay_ms", 3'600'000}})["id"];
+  CHECK(api().post("/queues/" + queue + "/purge", {{"states", {"ready"}}}).json() ==
+        Json{{"purged", 5000}});
+  CHECK(counts(queue) == Json{{"scheduled", 1}});
+  CHECK(lease_up_to(queue, 10).empty());
+  for (const std::size_t i : {0u, 1u, 2500u, 4998u, 4999u}) CHECK(is_gone(ids[i]));
+  CHECK(ids_of(api().get("/tasks?queue=" + queue).json()["tasks"]) == std::vector{kept});
+  CHECK(api().get("/tasks?correlation_id=" + percent_encoded(operation)).json()["tasks"].empty());
+  const std::string next = submit(queue)["id"];
+  CHECK(lease_one(queue)["id"] == next);
+}
+
+TEST_CASE("a large queue that is deleted by force does not come back with its name") {
+  const std::string queue = fresh_queue();
+  const std::vector<std::string> ids = submit_many(queue, 5000);
+  const std::string keyed = submit(queue, {{"idempotency_key", "k"}, {"payload", 1}})["id"];
+  lease_up_to(queue, 100);
+  REQUIRE(api().del("/queues/" + queue + "?force=true").status == 204);
+  const std::string next = submit(queue, {{"idempotency_key", "k"}, {"payload", 2}})["id"];
+  CHECK(next != keyed);
+  CHECK(counts(queue) == Json{{"ready", 1}});
+  for (const std::size_t i : {0u, 50u, 2500u, 4999u}) CHECK(is_gone(ids[i]));
+  CHECK(is_gone(keyed));
+  CHECK(ids_of(api().get("/tasks?queue=" + queue).json()["tasks"]) == std::vector{next});
+  CHECK(ids_of(Json(lease_up_to(queue, 10))) == std::vector{next});
+  CHECK(counts(queue) == Json{{"running", 1}});
+}
+
 // --- Dead letters
 
 TEST_CASE("the dead are listed the last to die first, with reason and last error") {
@@ -507,10 +546,11 @@ TEST_CASE("discarded tasks are gone") {
   std::vector<std::string> ids;
   for (int i = 0; i < 3; ++i) ids.push_back(dead_task(queue)["id"]);
   CHECK(discard(queue, {{"ids", {ids[1]}}}).json() == Json{{"discarded", 1}});
-  await_gone(ids[1]);
+  CHECK(is_gone(ids[1]));
   CHECK(counts(queue) == Json{{"dead", 2}, {"scheduled", 1}});
   CHECK(discard(queue, {{"all", true}}).json() == Json{{"discarded", 2}});
-  for (const std::string& id : ids) await_gone(id);
+  for (const std::string& id : ids) CHECK(is_gone(id));
+  CHECK(dead_ids(queue).empty());
   CHECK(counts(queue) == Json{{"scheduled", 1}});
   CHECK(task(kept)["state"] == "scheduled");
 }

@@ -404,6 +404,51 @@ TEST_CASE("what came due while the server was down happens after the next start"
                200)["tasks"][0]["id"] == delayed);
 }
 
+TEST_CASE("the order of a large queue survives restarts in the middle of it") {
+  const TempDir folder;
+  std::optional<Server> running(on(folder));
+  const Json task = {{"type", "work"}, {"queue", "long"}};
+  std::vector<std::string> expected;
+  {
+    Client client(running->port());
+    for (int i = 0; i < 2; ++i) {
+      const Json tasks = {{"tasks", std::vector<Json>(2500, task)}};
+      for (const std::string& id :
+           ids_of(expect(client.post("/tasks/batch", tasks), 202)["tasks"])) {
+        expected.push_back(id);
+      }
+    }
+  }
+  std::vector<std::string> leased;
+  while (leased.size() < expected.size()) {
+    Client client(running->port());
+    const Json tasks = expect(
+        client.post("/leases", {{"queues", {"long"}}, {"max_tasks", 800}, {"lease_ms", 3'600'000}}),
+        200)["tasks"];
+    REQUIRE(tasks.size() > 0);
+    // The last fifty of every call go back, and must come first in the next.
+    Json items = Json::array();
+    const bool last = leased.size() + tasks.size() == expected.size();
+    const std::size_t kept = last ? tasks.size() : tasks.size() - 50;
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+      if (i < kept) leased.push_back(tasks[i]["id"]);
+      items.push_back({{"op", i < kept ? "complete" : "release"},
+                       {"id", tasks[i]["id"]},
+                       {"lease_token", tasks[i]["lease"]["token"]}});
+    }
+    for (const Json& each :
+         expect(client.post("/leases/settle", {{"settle", items}}), 200)["settled"]) {
+      CHECK_FALSE(each.contains("problem"));
+    }
+    running->kill();
+    running.emplace(on(folder));
+  }
+  CHECK(leased == expected);
+  Client client(running->port());
+  CHECK(expect(client.get("/queues/long"), 200)["counts"]["succeeded"] == expected.size());
+  CHECK(expect(client.get("/queues/long"), 200)["counts"]["ready"] == 0);
+}
+
 TEST_CASE("a repeated complete is 200 after a restart as well") {
   const TempDir folder;
   std::optional<Server> running(on(folder));
