@@ -13,10 +13,8 @@ engine::Now HybridClock::at(std::chrono::microseconds system, std::chrono::micro
   const std::chrono::microseconds elapsed = steady - steady_;
   steady_ = steady;
   wall_ = system >= wall_ ? system : wall_ + elapsed * 9 / 10;
-  const auto ms = [](std::chrono::microseconds time) {
-    return std::chrono::duration_cast<Duration>(time);
-  };
-  return {.wall = Timestamp{ms(wall_).count()}, .steady = ms(steady_)};
+  return {.wall = Timestamp{std::chrono::duration_cast<Duration>(wall_).count()},
+          .steady = steady_};
 }
 
 }  // namespace quern::server

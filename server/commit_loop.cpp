@@ -169,16 +169,16 @@ bool CommitLoop::await_work() {
   if (taken_next_ < taken_.size()) return true;
   taken_.clear();
   taken_next_ = 0;
-  const std::optional<Duration> due = engine_->next_deadline();
+  const std::optional<engine::Steady> due = engine_->next_deadline();
 
   std::unique_lock lock(mutex_);
   const auto has_work = [this] { return !queue_.empty() || stopping_ || woken_; };
   sleeping_ = true;
   if (!due) {
     work_.wait(lock, has_work);
-  } else if (const Duration rest = *due - clock_.now().steady; rest > Duration{0}) {
+  } else if (const engine::Steady rest = *due - clock_.now().steady; rest > engine::Steady{0}) {
     // Much of what falls due does so by the wall clock, which may be set forward meanwhile.
-    work_.wait_for(lock, std::min(rest, wait_max), has_work);
+    work_.wait_for(lock, std::min<engine::Steady>(rest, wait_max), has_work);
   }
   sleeping_ = false;
   woken_ = false;
@@ -189,7 +189,7 @@ bool CommitLoop::await_work() {
 Result<void> CommitLoop::run_group() {
   const engine::Now now = clock_.now();
   const std::size_t end = std::min(taken_.size(), taken_next_ + options_.group_commands_max);
-  while (taken_next_ < end) {
+  while (taken_next_ < end && engine_->staged_bytes() < options_.group_bytes_max) {
     Queued& queued = taken_[taken_next_++];
     engine_->apply(queued.ticket, std::move(queued.command), now);
   }

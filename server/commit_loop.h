@@ -32,9 +32,10 @@ class CommitLoop final : public EnginePort {
 
   struct Options {
     engine::Engine::Options engine;
-    std::size_t commands_max = 16'384;       // waiting; further ones are refused
-    std::size_t group_commands_max = 4'096;  // of one commit
-    Millis retry_first{100};                 // between attempts to recover, doubled each time
+    std::size_t commands_max = 16'384;                    // waiting; further ones are refused
+    std::size_t group_commands_max = 4'096;               // of one commit
+    std::size_t group_bytes_max = std::size_t{16} << 20;  // no further command once past this
+    Millis retry_first{100};  // between attempts to recover, doubled each time
     Millis retry_max{5'000};
   };
   using OpenStore = std::function<Result<std::unique_ptr<storage::Store>>()>;

@@ -97,7 +97,10 @@ void Core::schedule_sweep(Queue& queue, FinishedClass finished_class, std::optio
 
 std::optional<Task> Core::find(const TaskId& id) {
   if (const HeldTask* held = leases.find(id)) {
-    return Task{id, held->body ? held->body : records.body(id), held->status, false};
+    Task task{id, held->body ? held->body : records.body(id), held->status, false};
+    if (task.body) return task;
+    throw StoreFailure{{.code = ErrorCode::store_corrupt,
+                        .detail = "task " + id.text() + " is running but has no body"}};
   }
   std::shared_ptr<record::TaskBody> body = records.body(id);
   if (!body) return std::nullopt;
@@ -262,10 +265,7 @@ void Core::move(Task& task, record::TaskStatus next) {
     records.put(Table::status, keys::id(task.id), task.status);
   }
   if (is_terminal(task.state())) {
-    for (const Ticket ticket : waiters.waiting_for(task.id)) {
-      reply(ticket, Done{});
-      waiters.remove(ticket);
-    }
+    for (const Ticket ticket : waiters.take_waiting_for(task.id)) reply(ticket, Done{});
   }
 }
 
@@ -297,10 +297,7 @@ void Core::remove(const Task& task) {
   if (!task.body->correlation_id().empty()) {
     records.erase(Table::correlation, keys::correlation(task.body->correlation_id(), task.id));
   }
-  for (const Ticket ticket : waiters.waiting_for(task.id)) {
-    reply(ticket, Done{});
-    waiters.remove(ticket);
-  }
+  for (const Ticket ticket : waiters.take_waiting_for(task.id)) reply(ticket, Done{});
 }
 
 // --- what a tick works on
@@ -317,10 +314,10 @@ void Core::drop_timer(const keys::Timer& timer) {
   timers_.erase(timer);
 }
 
-std::optional<Duration> Core::next_deadline() const {
+std::optional<Steady> Core::next_deadline() const {
   if (!jobs.empty() || !wake.empty() || timers_.unknown_head()) return now.steady;
-  std::optional<Duration> next = leases.next_deadline();
-  const auto earliest = [&next](std::optional<Duration> other) {
+  std::optional<Steady> next = leases.next_deadline();
+  const auto earliest = [&next](std::optional<Steady> other) {
     if (other && (!next || *other < *next)) next = other;
   };
   earliest(waiters.next_deadline());

@@ -95,7 +95,7 @@ class Core {
   // --- what a tick works on
   const storage::keys::Timer* next_timer();
   void drop_timer(const storage::keys::Timer& timer);
-  std::optional<Duration> next_deadline() const;
+  std::optional<Steady> next_deadline() const;
   void stage_commit();
 
   const Engine::Options options;

@@ -91,6 +91,7 @@ class DeadJob : public Job {
     if (next_.empty()) {
       next_ = head.from ? keys::finished(queue_, FinishedClass::dead, *head.from) : prefix;
       last_ = last_dead(core, {next_, storage::prefix_end(prefix)});
+      cursor_ = head.from;
     }
     const std::string begin = next_;
     const std::vector<std::string> found =
@@ -104,8 +105,9 @@ class DeadJob : public Job {
       consider(core, entry.id);
       const bool removed = chosen_ != chosen_before;
       // As long as everybody is taken, nothing is left before this: later scans need not pass here.
-      if (removed && none_left_before_) head.from = entry;
-      if (!removed) none_left_before_ = false;
+      // Unless somebody else moved the cursor meanwhile: a task may have died before this place.
+      if (!removed || head.from != cursor_) none_left_before_ = false;
+      if (none_left_before_) cursor_ = head.from = entry;
       next_ = key_after(key);
     }
     return found.size() < tasks_max;
@@ -120,6 +122,7 @@ class DeadJob : public Job {
   std::vector<std::pair<std::int64_t, TaskId>> by_death_;
   std::string next_;
   std::string last_;
+  std::optional<keys::Finished> cursor_;  // of the queue's dead, as this job left it
   bool none_left_before_ = true;
 };
 

@@ -105,7 +105,9 @@ storage::Batch Engine::take_batch() {
 
 std::vector<Reply> Engine::take_replies() { return std::exchange(core_->replies, {}); }
 
-std::optional<Duration> Engine::next_deadline() const { return core_->next_deadline(); }
+std::optional<Steady> Engine::next_deadline() const { return core_->next_deadline(); }
+
+std::size_t Engine::staged_bytes() const { return core_->records.staged().byte_count(); }
 
 const std::optional<Error>& Engine::failure() const { return core_->failure; }
 

@@ -33,6 +33,9 @@ class Engine {
     std::size_t queues_max = limits::queues_max;
     // How many entries at the head of each lane of a queue, and of the timers, are kept in memory.
     std::size_t window_entries = 1024;
+    // A lease stops when its tasks come to so many bytes, however many more were asked for: what
+    // one call can make the server hold and send.
+    std::size_t lease_bytes_max = std::size_t{16} << 20;
     // How much background work (due timers, ended leases, retention, redrives …) one tick does at
     // most, so that nobody waits long behind it.
     std::size_t tick_tasks_max = 512;
@@ -58,7 +61,10 @@ class Engine {
 
   // When tick() next has work, in steady time; not after `now.steady` of the last tick when it has
   // some left already.
-  std::optional<Duration> next_deadline() const;
+  std::optional<Steady> next_deadline() const;
+
+  // Of what was staged since the last take_batch().
+  std::size_t staged_bytes() const;
 
   const std::optional<Error>& failure() const;
 

@@ -68,14 +68,16 @@ std::vector<TaskView> lease_ready(Core& core, const Lease& command) {
   std::vector<Source> sources = sources_of(core, command.queues);
   const LeaseGrant grant{.lease = command.lease, .worker_id = command.worker_id};
   std::vector<TaskView> leased;
+  std::size_t bytes = 0;
   std::size_t buried = 0;
-  while (leased.size() < command.tasks_max) {
+  while (leased.size() < command.tasks_max && bytes < core.options.lease_bytes_max) {
     Source* source = best_of(sources);
     if (source == nullptr) break;
     Task task = ready_task(core, source->head->entry.id);
     if (!bury(core, task)) {
       start(core, task, grant);
       leased.push_back(core.view(task, Detail::whole));
+      bytes += leased.back().byte_count();
     } else if (++buried == core.options.tick_tasks_max) {
       // A backlog of them must not hold up everybody else: the rest is for the next tick.
       core.wake_waiters(*source->queue);
@@ -104,7 +106,7 @@ void lease(Core& core, Ticket ticket, Lease&& command) {
   const bool parks =
       leased.empty() && command.tasks_max > 0 && command.wait > Duration{0} && !core.draining;
   if (!parks) return core.reply(ticket, Leased{std::move(leased), std::move(settled)});
-  const Duration deadline = core.now.steady + command.wait;
+  const Steady deadline = core.now.steady + command.wait;
   core.waiters.park(ticket, Waiters::ParkedLease{std::move(command), std::move(settled)}, deadline);
 }
 

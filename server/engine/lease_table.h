@@ -21,8 +21,8 @@ namespace quern::engine {
 struct HeldTask {
   std::shared_ptr<const record::TaskBody> body;  // null: too large to keep, the store has it
   record::TaskStatus status;
-  Duration deadline{0};
-  Duration attempt_started{0};
+  Steady deadline{0};
+  Steady attempt_started{0};
 };
 
 // The lease's times on the wall clock, carried over to the steady one. After a restart too: a clock
@@ -33,7 +33,7 @@ inline HeldTask held_task(std::shared_ptr<const record::TaskBody> body, record::
   const Duration left =
       std::clamp(Timestamp{lease.expires_at()} - now.wall, Duration{0}, Duration{lease.lease_ms()});
   const Duration length{lease.expires_at() - lease.attempt_started_at()};
-  const Duration deadline = now.steady + left;
+  const Steady deadline = now.steady + left;
   return {std::move(body), std::move(status), deadline, deadline - length};
 }
 
@@ -57,18 +57,18 @@ class LeaseTable {
     held_.erase(found);
   }
 
-  std::optional<Duration> next_deadline() const {
+  std::optional<Steady> next_deadline() const {
     return deadlines_.empty() ? std::nullopt : std::optional(deadlines_.begin()->first);
   }
   // The lease that ended first, if it has by `now`.
-  std::optional<TaskId> due(Duration now) const {
+  std::optional<TaskId> due(Steady now) const {
     if (deadlines_.empty() || deadlines_.begin()->first > now) return std::nullopt;
     return deadlines_.begin()->second;
   }
 
  private:
   std::unordered_map<TaskId, HeldTask> held_;
-  std::set<std::pair<Duration, TaskId>> deadlines_;
+  std::set<std::pair<Steady, TaskId>> deadlines_;
 };
 
 }  // namespace quern::engine

@@ -20,6 +20,8 @@ namespace {
 
 // One call looks at no more tasks than this, however few of them match.
 constexpr std::size_t examined_max = 10'000;
+// Nor does it gather more bytes: failures can be large, and a page may be short.
+constexpr std::size_t page_bytes_max = std::size_t{16} << 20;
 
 // What a view needs of a task's queue, read once a call.
 class QueueFacts {
@@ -169,6 +171,7 @@ Result<TaskPage> list_tasks(const Reader& reader, const TaskQuery& query) {
   QueueFacts queues(reader);
   TaskPage page;
   std::optional<TaskId> after = query.after;
+  std::size_t bytes = 0;
   for (std::size_t examined = 0; examined < examined_max;) {
     // One more than fits, to know whether there is a next page.
     const std::size_t wanted = query.limit - page.tasks.size() + 1;
@@ -178,10 +181,11 @@ Result<TaskPage> list_tasks(const Reader& reader, const TaskQuery& query) {
       Result<std::optional<TaskView>> view = load_view(reader, queues, id);
       if (!view) return std::move(view).error();
       const bool shown = *view && matches(**view, query, queue);
-      if (shown && page.tasks.size() == query.limit) {
+      if (shown && (page.tasks.size() == query.limit || bytes >= page_bytes_max)) {
         page.next = after;
         return page;
       }
+      if (shown) bytes += (*view)->byte_count();
       if (shown) page.tasks.push_back(std::move(**view));
       after = id;
     }
@@ -224,15 +228,18 @@ Result<DeadPage> list_dead(const Reader& reader, std::string_view name,
   if (!scanned) return std::move(scanned).error();
 
   QueueFacts queues(reader);
+  std::size_t bytes = 0;
   for (const keys::Finished& entry : entries) {
-    if (page.tasks.size() == limit) {
+    if (page.tasks.size() == limit || bytes >= page_bytes_max) {
       const TaskView& last = page.tasks.back();
       page.next = DeadCursor{Timestamp{last.status.finished_at()}, last.id};
       break;
     }
     Result<std::optional<TaskView>> view = load_view(reader, queues, entry.id);
     if (!view) return std::move(view).error();
-    if (*view) page.tasks.push_back(std::move(**view));
+    if (!*view) continue;
+    bytes += (*view)->byte_count();
+    page.tasks.push_back(std::move(**view));
   }
   return page;
 }

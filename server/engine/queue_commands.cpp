@@ -8,19 +8,28 @@ namespace quern::engine {
 
 namespace {
 
-// Settings bind late: whatever waits in the queue follows the new ones from now on.
-void apply_settings(Core& core, Queue& queue, const QueueSettings& settings) {
-  queue.set_settings(settings);
-  core.store_queue(queue);
+// Others may go now, or sooner, or later than was thought.
+void sweep_anew(Core& core, Queue& queue) {
   for (const FinishedClass c : {FinishedClass::done, FinishedClass::dead}) {
     queue.finished(c).sweep_again();
   }
   const bool any_done = queue.count(TaskState::succeeded) + queue.count(TaskState::cancelled) > 0;
   core.schedule_sweep(queue, FinishedClass::done,
                       any_done ? std::optional(core.now.wall) : std::nullopt);
-  const bool sweeps_dead = settings.dead_retention && queue.count(TaskState::dead) > 0;
+  const bool sweeps_dead = queue.settings().dead_retention && queue.count(TaskState::dead) > 0;
   core.schedule_sweep(queue, FinishedClass::dead,
                       sweeps_dead ? std::optional(core.now.wall) : std::nullopt);
+}
+
+// Settings bind late: whatever waits in the queue follows the new ones from now on.
+void apply_settings(Core& core, Queue& queue, const QueueSettings& settings) {
+  const QueueSettings before = queue.settings();
+  queue.set_settings(settings);
+  core.store_queue(queue);
+  const bool keeps_as_before = before.retention == settings.retention &&
+                               before.dead_retention == settings.dead_retention &&
+                               before.idempotency_window == settings.idempotency_window;
+  if (!keeps_as_before) sweep_anew(core, queue);
   if (!settings.paused && core.waiters.any_on(*queue.name())) core.wake_waiters(queue);
 }
 

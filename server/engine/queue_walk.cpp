@@ -1,5 +1,7 @@
 #include "engine/queue_walk.h"
 
+#include <utility>
+
 namespace quern::engine {
 
 namespace keys = storage::keys;
@@ -20,22 +22,32 @@ bool QueueWalk::step(Core& core, std::size_t tasks_max, const std::function<void
 
 bool QueueWalk::step_table(Core& core, Table table, std::size_t& left,
                            const std::function<void(Task&)>& visit) {
-  if (left == 0) return false;
-  const storage::Range range{next_, storage::prefix_end(keys::queue_prefix(queue_))};
-  const std::vector<std::string> found = core.records.scan_keys(table, range, left);
-  for (const std::string& key : found) {
-    const TaskId id = keys::trailing_id(key);
-    if (id.unix_ms() > newest_.unix_ms()) continue;
-    std::optional<Task> task = core.find(id);
-    if (task && task->status.queue() == queue_) visit(*task);
+  const std::string end = storage::prefix_end(keys::queue_prefix(queue_));
+  while (left > 0) {
+    const std::size_t wanted = left;
+    const std::vector<std::string> found = core.records.scan_keys(table, {next_, end}, wanted);
+    bool lane_is_done = false;
+    for (const std::string& key : found) {
+      --left;
+      const TaskId id = keys::trailing_id(key);
+      lane_is_done = is_newer(id);
+      if (lane_is_done) {
+        // Ids ascend: what follows in this lane is newer still, and may go on growing.
+        if (table == Table::moved) return true;
+        next_ = storage::prefix_end(keys::lane_prefix(queue_, id.lane()));
+        break;
+      }
+      next_ = key_after(key);
+      std::optional<Task> task = core.find(id);
+      if (task && task->status.queue() == queue_) visit(*task);
+    }
+    if (!lane_is_done && found.size() < wanted) return true;
   }
-  if (found.size() < left) {
-    left -= found.size();
-    return true;
-  }
-  next_ = key_after(found.back());
-  left = 0;
   return false;
+}
+
+bool QueueWalk::is_newer(const TaskId& id) const {
+  return std::pair(id.unix_ms(), id.sequence()) > std::pair(newest_.unix_ms(), newest_.sequence());
 }
 
 }  // namespace quern::engine

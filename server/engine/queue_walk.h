@@ -21,6 +21,8 @@ class QueueWalk {
   bool step_table(Core& core, storage::Table table, std::size_t& left,
                   const std::function<void(Task&)>& visit);
 
+  bool is_newer(const TaskId& id) const;
+
   QueueNumber queue_;
   TaskId newest_;
   storage::Table table_ = storage::Table::tasks;

@@ -113,13 +113,12 @@ Task create(Core& core, NewTask&& request) {
   record::TaskBody& body = *request.body;
   body.set_created_at(core.now.wall.ms);
   if (request.delay) body.set_run_at((core.now.wall + *request.delay).ms);
-  if (body.run_at() <= core.now.wall.ms) body.clear_run_at();
   const std::optional<Duration> ttl = request.ttl              ? request.ttl
                                       : body.expires_at() == 0 ? queue.settings().ttl
                                                                : std::nullopt;
   if (ttl) body.set_expires_at((core.now.wall + *ttl).ms);
 
-  const bool later = body.run_at() != 0;
+  const bool later = body.run_at() > core.now.wall.ms;
   Task task{.id = core.new_id(queue.number(), later ? TaskId::lane_later
                                                     : static_cast<std::uint8_t>(body.priority())),
             .body = request.body,

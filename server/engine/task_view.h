@@ -40,6 +40,13 @@ struct TaskView {
   const std::string& progress() const {
     return status.progress_apart() ? progress_apart : status.progress();
   }
+  // About how much it is to hold and to show.
+  std::size_t byte_count() const {
+    std::size_t bytes = body->ByteSizeLong() + status.ByteSizeLong() + payload_apart.size() +
+                        result_apart.size() + progress_apart.size();
+    for (const record::FailureRecord& failure : failures) bytes += failure.ByteSizeLong();
+    return bytes;
+  }
   std::string correlation_id() const {
     return body->correlation_id().empty() ? id.text() : body->correlation_id();
   }

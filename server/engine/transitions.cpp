@@ -95,7 +95,8 @@ void extend(Core& core, Task& task, std::optional<Duration> length,
   record::TaskStatus next = task.status;
   record::Lease& lease = *next.mutable_lease();
   if (length) lease.set_lease_ms(length->count());
-  set_lease_end(core, task, lease, core.now.steady - core.leases.find(task.id)->attempt_started);
+  const Steady elapsed = core.now.steady - core.leases.find(task.id)->attempt_started;
+  set_lease_end(core, task, lease, std::chrono::duration_cast<Duration>(elapsed));
   if (progress) {
     const std::string key = keys::blob(task.id, keys::BlobKind::progress);
     const bool apart = progress->size() > inline_progress_bytes_max;

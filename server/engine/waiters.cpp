@@ -4,7 +4,7 @@
 
 namespace quern::engine {
 
-void Waiters::park(Ticket ticket, ParkedLease parked, Duration deadline) {
+void Waiters::park(Ticket ticket, ParkedLease parked, Steady deadline) {
   Parked entry{.deadline = deadline, .lease = std::move(parked), .task = {}, .places = {}};
   for (const std::string& queue : entry.lease->lease.queues) {
     const bool repeated = std::any_of(entry.places.begin(), entry.places.end(),
@@ -17,8 +17,8 @@ void Waiters::park(Ticket ticket, ParkedLease parked, Duration deadline) {
   parked_.emplace(ticket, std::move(entry));
 }
 
-void Waiters::park(Ticket ticket, const TaskId& task, Duration deadline) {
-  by_task_[task].push_back(ticket);
+void Waiters::park(Ticket ticket, const TaskId& task, Steady deadline) {
+  by_task_[task].insert(ticket);
   deadlines_.emplace(deadline, ticket);
   parked_.emplace(ticket, Parked{.deadline = deadline, .lease = {}, .task = task, .places = {}});
 }
@@ -34,7 +34,7 @@ void Waiters::remove(Ticket ticket) {
   }
   if (entry.task) {
     const auto line = by_task_.find(*entry.task);
-    std::erase(line->second, ticket);
+    line->second.erase(ticket);
     if (line->second.empty()) by_task_.erase(line);
   }
   deadlines_.erase({entry.deadline, ticket});
@@ -51,9 +51,17 @@ Waiters::ParkedLease* Waiters::lease(Ticket ticket) {
   return found == parked_.end() || !found->second.lease ? nullptr : &*found->second.lease;
 }
 
-std::vector<Ticket> Waiters::waiting_for(const TaskId& task) const {
-  const auto line = by_task_.find(task);
-  return line == by_task_.end() ? std::vector<Ticket>{} : line->second;
+std::vector<Ticket> Waiters::take_waiting_for(const TaskId& task) {
+  std::vector<Ticket> tickets;
+  const auto line = by_task_.extract(task);
+  if (line.empty()) return tickets;
+  for (const Ticket ticket : line.mapped()) {
+    const auto entry = parked_.find(ticket);
+    deadlines_.erase({entry->second.deadline, ticket});
+    parked_.erase(entry);
+    tickets.push_back(ticket);
+  }
+  return tickets;
 }
 
 std::vector<Ticket> Waiters::all() const {

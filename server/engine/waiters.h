@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "engine/command.h"
+#include "engine/now.h"
 #include "engine/outcome.h"
 
 namespace quern::engine {
@@ -28,8 +29,8 @@ class Waiters {
     std::vector<Settled> settled;  // what was done first, answered together
   };
 
-  void park(Ticket ticket, ParkedLease parked, Duration deadline);
-  void park(Ticket ticket, const TaskId& task, Duration deadline);
+  void park(Ticket ticket, ParkedLease parked, Steady deadline);
+  void park(Ticket ticket, const TaskId& task, Steady deadline);
   // Forgets the call, if it is parked.
   void remove(Ticket ticket);
 
@@ -38,12 +39,13 @@ class Waiters {
   std::optional<Ticket> first_on(const std::string& queue) const;
   // The parked lease of a ticket that first_on() or due() gave; null for one that waits for a task.
   ParkedLease* lease(Ticket ticket);
-  std::vector<Ticket> waiting_for(const TaskId& task) const;
+  // Everybody who waits for `task`, no longer parked.
+  std::vector<Ticket> take_waiting_for(const TaskId& task);
 
-  std::optional<Duration> next_deadline() const {
+  std::optional<Steady> next_deadline() const {
     return deadlines_.empty() ? std::nullopt : std::optional(deadlines_.begin()->first);
   }
-  std::optional<Ticket> due(Duration now) const {
+  std::optional<Ticket> due(Steady now) const {
     if (deadlines_.empty() || deadlines_.begin()->first > now) return std::nullopt;
     return deadlines_.begin()->second;
   }
@@ -51,7 +53,7 @@ class Waiters {
 
  private:
   struct Parked {
-    Duration deadline{0};
+    Steady deadline{0};
     std::optional<ParkedLease> lease;
     std::optional<TaskId> task;
     // Where it stands in the line of each queue, in the order of lease.queues without repetition.
@@ -60,8 +62,8 @@ class Waiters {
 
   std::unordered_map<Ticket, Parked> parked_;
   std::unordered_map<std::string, std::list<Ticket>> by_queue_;
-  std::unordered_map<TaskId, std::vector<Ticket>> by_task_;
-  std::set<std::pair<Duration, Ticket>> deadlines_;
+  std::unordered_map<TaskId, std::set<Ticket>> by_task_;
+  std::set<std::pair<Steady, Ticket>> deadlines_;
 };
 
 }  // namespace quern::engine

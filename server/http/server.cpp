@@ -78,8 +78,8 @@ class Server::Impl {
   }
 
   void drain() {
+    // Who comes now is told that the server drains, and that is the end of the connection.
     env_.draining = true;
-    close_acceptor();
     for (const auto& io : io_threads_) io->post_close_idle();
   }
 

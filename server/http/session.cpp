@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <exception>
 #include <utility>
@@ -55,7 +54,10 @@ std::array<asio::const_buffer, 2> from(std::size_t at, std::string_view first,
 
 void Session::start(IoThread& thread, SessionEnv& env, Socket socket) {
   const std::shared_ptr<Session> session(new Session(thread, env, std::move(socket)));
-  asio::co_spawn(thread.context(), session->run(session), asio::detached);
+  // run() lets nothing out but what must end the process.
+  asio::co_spawn(thread.context(), session->run(session), [](const std::exception_ptr& failure) {
+    if (failure) std::terminate();
+  });
 }
 
 Session::Session(IoThread& thread, SessionEnv& env, Socket socket)
@@ -260,7 +262,7 @@ void Session::enter(Phase phase) {
   const auto now = IoThread::Clock::now();
   switch (phase) {
     case Phase::idle:
-      deadline_ = now + timeouts.idle;
+      deadline_ = now + (env_.draining ? drain_linger : timeouts.idle);
       return;
     case Phase::header:
       deadline_ = now + timeouts.header;

@@ -55,7 +55,7 @@ Awaitable<bool> Session::receive_head() {
         buffer_.consume(*size);
         co_return true;
       }
-    } else if (env_.draining.load(std::memory_order_relaxed)) {
+    } else if (answered_ && env_.draining.load(std::memory_order_relaxed)) {
       co_return false;
     }
     if (!co_await read_more(read_bytes)) {

@@ -319,5 +319,37 @@ TEST_CASE("redrive and discard of a queue that is not there are refused") {
   CHECK(h.refusal(DiscardDead{"q", {}}) == ErrorCode::queue_not_found);
 }
 
+TEST_CASE("who dies behind a redrive under way is not lost from the dead letters") {
+  Harness h(1, {.tick_tasks_max = 2});
+  h.submit_many(6, {.max_attempts = 1});
+  const TaskView late = h.lease_one();  // the lowest id, which sorts first within a millisecond
+  for (int i = 0; i < 5; ++i) h.fail(h.lease_one());
+  const Ticket redriving = h.begin(RedriveDead{.name = "q", .filter = {}});
+  h.tick();
+  h.fail(late);
+  h.settle_down();
+  CHECK(h.answered<Counted>(redriving).count >= 5);
+  CHECK(h.violations() == "");
+  redrive(h, {});
+  CHECK(h.count(TaskState::dead) == 0);
+}
+
+TEST_CASE("who dies after the clock was set back is not lost from the dead letters") {
+  Harness h(1, {.tick_tasks_max = 2});
+  dead_tasks(h, 5);
+  const TaskId late = h.submit({.max_attempts = 1});
+  h.jump_wall(-60s);
+  h.restart();
+  const TaskView leased = h.lease_one();
+  h.begin(RedriveDead{.name = "q", .filter = {}});
+  h.tick();
+  h.fail(leased);
+  h.settle_down();
+  CHECK(h.violations() == "");
+  CHECK(h.state(late) == TaskState::dead);
+  redrive(h, {});
+  CHECK(h.state(late) == TaskState::ready);
+}
+
 }  // namespace
 }  // namespace quern::engine::testing

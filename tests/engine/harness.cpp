@@ -46,7 +46,7 @@ void Harness::commit() {
 void Harness::settle_down() {
   for (int ticks = 0; ticks < 10'000; ++ticks) {
     tick();
-    const std::optional<Duration> next = engine_->next_deadline();
+    const std::optional<Steady> next = engine_->next_deadline();
     if (!next || *next > now.steady) return;
   }
   FAIL("the engine always has something due");

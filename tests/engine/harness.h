@@ -91,7 +91,7 @@ class Harness {
   explicit Harness(std::uint64_t seed = 1, Engine::Options options = {});
 
   // --- time
-  Now now{.wall = Timestamp{1'800'000'000'000}, .steady = Duration{0}};
+  Now now{.wall = Timestamp{1'800'000'000'000}, .steady = Steady{0}};
   // Both clocks, and lets the engine do all that is due.
   void advance(Duration by);
   // The wall clock alone, forwards or backwards, as when somebody sets it.

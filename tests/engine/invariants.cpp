@@ -60,6 +60,7 @@ class Checker {
         report("an idempotency key without a task");
     }
     check_counts();
+    check_cursors();
     return out_.str();
   }
 
@@ -101,6 +102,7 @@ class Checker {
       finished_.insert(
           keys::finished(places.queue, places.finished->finished_class, {places.finished->at, id}));
     }
+    if (places.fresh) fresh_.push_back(id);
     if (places.running) running_.insert(keys::id(id));
     if (places.moved) moved_.insert(keys::moved(places.queue, id));
     if (!body->correlation_id().empty())
@@ -131,6 +133,42 @@ class Checker {
     }
   }
 
+  // Scans begin at the stored cursors, so nothing that is alive may lie before one.
+  void check_cursors() {
+    std::string value;
+    record::Commit commit;
+    if (*reader_.get(Table::meta, keys::last_commit, value)) REQUIRE(commit.ParseFromString(value));
+    for (const std::string& key : timers_) {
+      if (keys::parse_timer(key).due.ms < commit.timers_from())
+        report("a timer before timers_from");
+    }
+    for (const auto& [number, queue] : queues_) {
+      record::QueueCounters counters;
+      if (!*reader_.get(Table::counters, keys::queue(number), value)) continue;
+      REQUIRE(counters.ParseFromString(value));
+      const std::string done = keys::finished_prefix(number, keys::FinishedClass::done);
+      const std::string dead = keys::finished_prefix(number, keys::FinishedClass::dead);
+      nothing_before("done_from", finished_, done, counters.done_from());
+      nothing_before("dead_from", finished_, dead, counters.dead_from());
+      for (int p = 0; p < counters.ready_from_size(); ++p) {
+        const std::string prefix = keys::ready_prefix(number, static_cast<std::uint32_t>(p));
+        nothing_before("ready_from", ready_, prefix, counters.ready_from(p));
+      }
+      for (const TaskId& id : fresh_) {
+        if (id.queue() != number || id.lane() >= counters.lane_done_size()) continue;
+        const std::string& taken = counters.lane_done(id.lane());
+        if (!taken.empty() && id.view() <= taken) report("a fresh task before lane_done");
+      }
+    }
+  }
+
+  void nothing_before(const std::string& name, const std::set<std::string>& live,
+                      const std::string& prefix, const std::string& cursor) {
+    const auto first = live.lower_bound(prefix);
+    if (first == live.end() || !first->starts_with(prefix)) return;
+    if (*first < prefix + cursor) report("an entry before " + name);
+  }
+
   void check_counts() {
     for (const auto& [number, queue] : queues_) {
       std::string value;
@@ -154,6 +192,7 @@ class Checker {
   std::map<keys::QueueNumber, record::QueueRecord> queues_;
   std::map<keys::QueueNumber, std::array<std::uint64_t, task_state_count>> counts_;
   std::set<std::string, std::less<>> ids_;
+  std::vector<TaskId> fresh_;
   std::set<std::string> ready_, timers_, finished_, running_, moved_, correlation_, failures_,
       blobs_;
 };

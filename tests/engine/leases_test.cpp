@@ -327,5 +327,31 @@ TEST_CASE("progress is shown, replaced, and kept when the task ends") {
   CHECK(h.violations() == "");
 }
 
+TEST_CASE("a lease ends no part of a millisecond early") {
+  using namespace std::chrono_literals;
+  Harness h;
+  h.now.steady +=
+      900us;  // the wall clock's millisecond has just begun, the steady one's nearly ended
+  const TaskId id = h.submit({.lease = 10s});
+  h.lease_one();
+  h.now.wall = h.now.wall + 9'999ms;
+  h.now.steady += 9'999ms + 200us;
+  h.settle_down();
+  CHECK(h.state(id) == TaskState::running);
+  h.now.wall = h.now.wall + 1ms;
+  h.now.steady += 800us;
+  h.settle_down();
+  CHECK(h.state(id) == TaskState::retrying);
+}
+
+TEST_CASE("one lease hands out a bounded number of bytes, at least one task") {
+  Harness h(1, {.lease_bytes_max = 10'000});
+  h.submit_many(9, {.payload = '"' + std::string(6'000, 'x') + '"'});
+  CHECK(h.lease({"q"}, 9).size() == 2);
+  CHECK(h.count(TaskState::ready) == 7);
+  h.submit_many(1, {.payload = '"' + std::string(20'000, 'x') + '"', .priority = 9});
+  CHECK(h.lease({"q"}, 9).size() == 1);
+}
+
 }  // namespace
 }  // namespace quern::engine::testing

@@ -223,5 +223,19 @@ TEST_CASE("PUT makes a queue or sets all of it, and pause and resume keep the re
   CHECK(h.refusal(PauseQueue{"none"}) == ErrorCode::queue_not_found);
 }
 
+TEST_CASE("a purge ends although tasks are submitted faster than it goes") {
+  Harness h(1, {.tick_tasks_max = 4});
+  h.submit_many(10);
+  const Ticket purging = h.begin(PurgeQueue{"q", {TaskState::ready}});
+  for (int tick = 0; tick < 8; ++tick) {
+    h.now.wall = h.now.wall + Duration{1};
+    Submit more{.tasks = {}, .batch = true};
+    for (int i = 0; i < 8; ++i) more.tasks.push_back(new_task({}));
+    h.begin(std::move(more));
+    h.tick();
+  }
+  CHECK(h.answered<Counted>(purging).count == 10);
+}
+
 }  // namespace
 }  // namespace quern::engine::testing

@@ -62,7 +62,10 @@ class AsioConnection : public Connection {
     tcp::resolver::results_type addresses;
     // An address that is one already needs no resolver, which would start a thread.
     error_code not_an_address;
-    const auto address = asio::ip::make_address(endpoint.host, not_an_address);
+    // Nor does localhost, which is this machine also where no file says so (RFC 6761 section 6.3).
+    const bool is_localhost = endpoint.host == "localhost";
+    const auto address =
+        asio::ip::make_address(is_localhost ? "127.0.0.1" : endpoint.host, not_an_address);
     if (!not_an_address) {
       const auto port = static_cast<std::uint16_t>(std::stoul(endpoint.port));
       addresses = tcp::resolver::results_type::create(tcp::endpoint(address, port), endpoint.host,

@@ -64,6 +64,7 @@ enum class FinishedClass : std::uint8_t { done = 1, dead = 2 };  // done: succee
 struct Finished {
   Timestamp at;
   TaskId id;
+  auto operator<=>(const Finished&) const = default;
 };
 std::string finished(QueueNumber queue, FinishedClass finished_class, const Finished& entry);
 std::string finished_prefix(QueueNumber queue, FinishedClass finished_class);
