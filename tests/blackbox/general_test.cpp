@@ -120,6 +120,7 @@ TEST_CASE("a known path with the wrong method is 405 with Allow") {
       {"DELETE", "/tasks", {"GET", "HEAD", "POST"}},
       {"PUT", "/tasks", {"GET", "HEAD", "POST"}},
       {"PUT", "/tasks/batch", {"POST"}},
+      {"GET", "/tasks/batch", {"POST"}},
       {"POST", "/tasks/" + unknown_id, {"GET", "HEAD"}},
       {"GET", "/tasks/" + unknown_id + "/complete", {"POST"}},
       {"GET", "/leases", {"POST"}},
