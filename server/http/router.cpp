@@ -28,8 +28,12 @@ RouteMatch find_route(std::span<const Route> routes, Method method,
                       std::span<const std::string> segments) {
   const Method wanted = method == Method::head ? Method::get : method;
   RouteMatch match;
+  // The first path that matches is the one that is meant, whatever its methods: /tasks/batch is not
+  // a task.
+  std::string_view path;
   for (const Route& route : routes) {
-    if (!matches(route.path, segments)) continue;
+    if (path.empty() && matches(route.path, segments)) path = route.path;
+    if (path.empty() || route.path != path) continue;
     if (route.method == wanted) return RouteMatch{.route = &route, .allow = {}};
     append_method(match.allow, to_string(route.method));
     if (route.method == Method::get) append_method(match.allow, to_string(Method::head));

@@ -127,6 +127,7 @@ class Server::Impl {
     acceptor_->async_accept(io.context(), [this, &io](const error_code& ec, Socket socket) {
       if (!acceptor_->is_open()) return;
       if (ec) return retry_accept(ec);
+      accept_fails_ = false;
       if (env_.session_count >= options_.connections_max) {
         turn_away(std::move(socket));
       } else {
@@ -139,7 +140,9 @@ class Server::Impl {
   // Out of descriptors, most likely: accepting again at once would only spin.
   void retry_accept(const error_code& ec) {
     if (ec == asio::error::connection_aborted) return accept();
-    log::warn("cannot accept connections", {{"reason", ec.message()}});
+    // Once, not ten times a second.
+    if (!accept_fails_) log::warn("cannot accept connections", {{"reason", ec.message()}});
+    accept_fails_ = true;
     retry_timer_->expires_after(std::chrono::milliseconds(100));
     retry_timer_->async_wait([this](const error_code& cancelled) {
       if (!cancelled && acceptor_->is_open()) accept();
@@ -174,6 +177,7 @@ class Server::Impl {
   std::vector<std::thread> threads_;
   std::string url_;
   std::size_t next_ = 0;
+  bool accept_fails_ = false;
 };
 
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

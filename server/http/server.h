@@ -43,7 +43,8 @@ class Server final : public server::ReplySink {
   std::string url() const;  // with the port that the system chose
 
   void start();
-  // No new connections; every connection closes after the answer to the request in hand.
+  // Every connection closes after the answer to the request in hand; one that comes now gets one
+  // answer.
   void drain();
   std::size_t session_count() const;
   // Closes what is left, and ends the threads.
