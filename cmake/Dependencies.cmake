@@ -6,7 +6,7 @@ find_package(OpenSSL 3.0 REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(SQLite3 REQUIRED)  # the example's search index, not the server
 find_package(Protobuf REQUIRED)
-find_package(Boost 1.81 REQUIRED CONFIG COMPONENTS headers url)
+find_package(Boost 1.81 REQUIRED CONFIG COMPONENTS headers)
 find_package(fmt REQUIRED CONFIG)
 find_package(spdlog REQUIRED CONFIG)
 find_package(nlohmann_json REQUIRED CONFIG)
