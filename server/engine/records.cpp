@@ -8,6 +8,10 @@ namespace keys = storage::keys;
 using storage::Range;
 using storage::Table;
 
+namespace {
+constexpr std::size_t at_hand_bytes_max = std::size_t{4} << 20;
+}  // namespace
+
 bool Records::get(Table table, std::string_view key, std::string& value) const {
   return must(staged_.get(table, key, value));
 }
@@ -16,8 +20,20 @@ void Records::put(Table table, std::string key, const google::protobuf::MessageL
   staged_.put(table, std::move(key), record.SerializeAsString());
 }
 
+void Records::erase(Table table, std::string key) {
+  if (table == Table::tasks && !at_hand_.empty()) {
+    const auto at_hand = at_hand_.extract(keys::task_id_of(key));
+    if (!at_hand.empty()) at_hand_bytes_ -= at_hand.mapped().size();
+  }
+  staged_.erase(table, std::move(key));
+}
+
 std::shared_ptr<record::TaskBody> Records::body(const TaskId& id) const {
-  return must(load_body(staged_, id));
+  const auto at_hand = at_hand_.extract(id);
+  if (at_hand.empty()) return must(load_body(staged_, id));
+  at_hand_bytes_ -= at_hand.mapped().size();
+  auto body = std::make_shared<record::TaskBody>();
+  return body->ParseFromString(at_hand.mapped()) ? body : must(load_body(staged_, id));
 }
 
 std::optional<record::TaskStatus> Records::settled_status(const TaskId& id) const {
@@ -45,11 +61,18 @@ std::size_t Records::scan_fresh(std::uint32_t queue, std::uint32_t lane,
   const std::string prefix = keys::lane_prefix(queue, static_cast<std::uint8_t>(lane));
   const Range range{after ? key_after(keys::task(*after)) : prefix, storage::prefix_end(prefix)};
   std::string value;
-  const std::vector<std::string> found = scan_keys(Table::tasks, range, count_max);
-  for (const std::string& key : found) {
-    const TaskId id = keys::task_id_of(key);
-    visit(id, !get(Table::status, keys::id(id), value));
+  // What lies at hand from earlier scans is forgotten when it comes to much.
+  if (at_hand_bytes_ > at_hand_bytes_max) {
+    at_hand_.clear();
+    at_hand_bytes_ = 0;
   }
+  std::vector<TaskId> found;
+  scan(Table::tasks, range, [&](std::string_view key, std::string_view body) {
+    found.push_back(keys::task_id_of(key));
+    if (at_hand_.emplace(found.back(), body).second) at_hand_bytes_ += body.size();
+    return found.size() < count_max;
+  });
+  for (const TaskId& id : found) visit(id, !get(Table::status, keys::id(id), value));
   return found.size();
 }
 

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <type_traits>
+#include <unordered_map>
 #include <vector>
 
 #include "engine/lane.h"
@@ -48,15 +49,15 @@ class Records {
   void put(storage::Table table, std::string key, std::string value) {
     staged_.put(table, std::move(key), std::move(value));
   }
-  void erase(storage::Table table, std::string key) { staged_.erase(table, std::move(key)); }
+  void erase(storage::Table table, std::string key);
 
   // Null: there is no such task.
   std::shared_ptr<record::TaskBody> body(const TaskId& id) const;
   // Of a task that is not running; nullopt: it is as submitted.
   std::optional<record::TaskStatus> settled_status(const TaskId& id) const;
 
-  // Up to `count_max` bodies of a lane behind `after`; `fresh`: it has no status of its own.
-  // Returns how many there were.
+  // Up to `count_max` bodies of a lane, which are kept at hand, since they are about to be leased,
+  // behind `after`; `fresh`: it has no status of its own. Returns how many there were.
   std::size_t scan_fresh(std::uint32_t queue, std::uint32_t lane,
                          const std::optional<TaskId>& after, std::size_t count_max,
                          const std::function<void(const TaskId&, bool fresh)>& visit) const;
@@ -74,6 +75,10 @@ class Records {
 
  private:
   storage::Staged staged_;
+  // Bodies that a scan has passed and that nobody has asked for yet. They never change; one that is
+  // erased leaves with its record.
+  mutable std::unordered_map<TaskId, std::string> at_hand_;
+  mutable std::size_t at_hand_bytes_ = 0;
 };
 
 // The key right behind `key`: where a scan goes on after it.
