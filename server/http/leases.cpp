@@ -44,10 +44,10 @@ Result<void> answer_settle(const Request&, const Context&, engine::Outcome&& out
   return {};
 }
 
-template <SettleVerb verb>
+template <SettleVerb Verb>
 Result<std::optional<engine::Command>> ask_settle_one(const Request& request,
                                                       const Context& context) {
-  return asked(decode_settle_one(verb, request.segment(1), request.body, context.limits));
+  return asked(decode_settle_one(Verb, request.segment(1), request.body, context.limits));
 }
 
 Result<void> answer_heartbeat(const Request&, const Context&, engine::Outcome&& outcome,

@@ -56,13 +56,13 @@ Result<void> answer_delete(const Request&, const Context&, engine::Outcome&&, Re
   return {};
 }
 
-template <bool paused>
+template <bool Paused>
 Result<std::optional<engine::Command>> ask_pause(const Request& request, const Context& context) {
   const std::string& name = request.segment(1);
   if (Result<void> named = decode_queue_name(name); !named) return std::move(named).error();
   if (Result<void> none = decode_empty_body(request.body, context.limits); !none)
     return std::move(none).error();
-  return std::optional<engine::Command>(engine::PauseQueue{.name = name, .paused = paused});
+  return std::optional<engine::Command>(engine::PauseQueue{.name = name, .paused = Paused});
 }
 
 Result<std::optional<engine::Command>> ask_purge(const Request& request, const Context& context) {

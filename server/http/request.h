@@ -16,7 +16,7 @@
 namespace quern::http {
 
 // The methods of RFC 9110 and PATCH. Any other is not_implemented.
-enum class Method : std::uint8_t { get, head, post, put, patch, delete_, options, trace, connect };
+enum class Method : std::uint8_t { get, head, post, put, patch, del, options, trace, connect };
 
 std::optional<Method> method_from(std::string_view text);
 std::string_view to_string(Method method);

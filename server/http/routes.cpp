@@ -26,7 +26,7 @@ std::span<const Route> all_routes() {
       {get, "/queues/{}", BodyRule::none, get_queue},
       {put, "/queues/{}", BodyRule::required, put_queue},
       {patch, "/queues/{}", BodyRule::merge_patch, patch_queue},
-      {delete_, "/queues/{}", BodyRule::none, delete_queue},
+      {del, "/queues/{}", BodyRule::none, delete_queue},
       {post, "/queues/{}/pause", BodyRule::optional, pause_queue},
       {post, "/queues/{}/resume", BodyRule::optional, resume_queue},
       {post, "/queues/{}/purge", BodyRule::required, purge_queue},

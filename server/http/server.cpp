@@ -16,7 +16,7 @@ namespace quern::http {
 namespace {
 
 using boost::system::error_code;
-using tcp = asio::ip::tcp;
+using Tcp = asio::ip::tcp;
 
 std::vector<std::string> host_names(const ServerOptions& options) {
   std::vector<std::string> names;
@@ -61,7 +61,7 @@ class Server::Impl {
 
   Result<void> bind() {
     error_code ec;
-    const tcp::endpoint endpoint(asio::ip::make_address(options_.listen.address, ec),
+    const Tcp::endpoint endpoint(asio::ip::make_address(options_.listen.address, ec),
                                  options_.listen.port);
     if (!ec) acceptor_->open(endpoint.protocol(), ec);
     if (!ec) acceptor_->set_option(Acceptor::reuse_address(true), ec);
@@ -182,7 +182,8 @@ class Server::Impl {
 
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-Server::~Server() {
+// join() throws only for threads that are not ours to join.
+Server::~Server() {  // NOLINT(bugprone-exception-escape)
   if (impl_->running()) impl_->stop();
 }
 

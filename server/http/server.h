@@ -38,7 +38,7 @@ class Server final : public server::ReplySink {
   // Binds the address; connections are accepted from start() on.
   static Result<std::unique_ptr<Server>> listen(const ServerOptions& options,
                                                 server::EnginePort& engine);
-  ~Server() override;
+  ~Server() override;  // NOLINT(bugprone-exception-escape)
 
   std::string url() const;  // with the port that the system chose
 

@@ -19,7 +19,7 @@ namespace {
 using boost::system::error_code;
 
 // A server that is about to stop does not wait long for clients to close.
-constexpr Timeouts::ms drain_linger{500};
+constexpr Timeouts::Millis drain_linger{500};
 
 // A request header at its largest, and the bytes that come with its last ones.
 std::size_t buffer_bytes_max(const HeadLimits& limits) {

@@ -106,7 +106,8 @@ TEST_CASE("a request says each thing that matters once") {
        {"Authorization", "Idempotency-Key", "X-Correlation-ID", "X-Request-ID", "Origin", "Expect",
         "Content-Encoding", "traceparent"}) {
     CAPTURE(name);
-    const Verdict verdict = verdict_on(post(name + ": a\r\n" + name + ": a\r\n"));
+    const std::string line = name + ": a\r\n";
+    const Verdict verdict = verdict_on(post(line + line));
     CHECK(verdict.status == 400);
     CHECK(verdict.closes);
   }

@@ -27,8 +27,8 @@ std::size_t leased_count(const engine::Outcome& outcome) {
 TEST_CASE("commands that came in together are committed together") {
   Stage stage;
   const std::uint64_t before = stage.store.load()->commit_count();
-  std::vector<engine::Ticket> tickets;
-  for (int i = 0; i < 100; ++i) tickets.push_back(stage.submit(new_task("q")));
+  std::vector<engine::Ticket> tickets(100);
+  for (engine::Ticket& ticket : tickets) ticket = stage.submit(new_task("q"));
   stage.start();
   for (const engine::Ticket ticket : tickets) {
     CHECK(std::holds_alternative<engine::Submitted>(stage.inbox.await(ticket)));

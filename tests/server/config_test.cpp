@@ -82,8 +82,9 @@ TEST_CASE("every setting can come from each of the three places") {
     const std::string value = is_switch                  ? "true"
                               : setting.fallback.empty() ? "x"
                                                          : setting.fallback;
-    const std::string data = setting.name == "data" ? "" : "data = 'd'\n";
-    const ConfigFile file(data + setting.name + " = '" + value + "'\n");
+    std::string text = setting.name == "data" ? "" : "data = 'd'\n";
+    text.append(setting.name).append(" = '").append(value).append("'\n");
+    const ConfigFile file(text);
     CHECK(refusal_of({"--config", file.path}) == "");
     CHECK(refusal_of({}, {{"QUERN_DATA", "d"}, {setting.variable(), value}}) == "");
     std::vector<std::string> flags = {setting.flag()};
