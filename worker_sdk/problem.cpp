@@ -35,6 +35,22 @@ Error not_quern(const HttpResponse& response) {
 
 }  // namespace
 
+bool is_transient(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::unreachable:
+    case ErrorCode::request_timeout:
+    case ErrorCode::queue_full:
+    case ErrorCode::overloaded:
+    case ErrorCode::draining:
+    case ErrorCode::read_only:
+    case ErrorCode::recovering:
+    case ErrorCode::store_unavailable:
+      return true;
+    default:
+      return false;
+  }
+}
+
 bool read_problem(JsonReader& json, Error& error) {
   std::string title;
   std::string code_text;

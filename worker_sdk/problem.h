@@ -10,6 +10,9 @@ namespace quern::sdk {
 // bad_response when it is no problem document at all.
 Error problem_of(const HttpResponse& response);
 
+// Worth another try later, as far as the error goes: the server is away or busy.
+bool is_transient(ErrorCode code);
+
 // Reads a problem object, as in one item of a settle's answer. False when it is none.
 bool read_problem(JsonReader& json, Error& error);
 

@@ -22,23 +22,6 @@ std::shared_ptr<const ConnectionSettings> settings_for(const ClientOptions& opti
   return value_or_throw(ConnectionSettings::make(endpoint, options.token, options.ca_file));
 }
 
-// Worth another try later, as far as the error goes.
-bool is_transient(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::unreachable:
-    case ErrorCode::request_timeout:
-    case ErrorCode::queue_full:
-    case ErrorCode::overloaded:
-    case ErrorCode::draining:
-    case ErrorCode::read_only:
-    case ErrorCode::recovering:
-    case ErrorCode::store_unavailable:
-      return true;
-    default:
-      return false;
-  }
-}
-
 bool may_repeat(Repeat repeat, const Error& error, bool sent) {
   if (!is_transient(error.code)) return false;
   switch (repeat) {

@@ -69,12 +69,6 @@ std::uint64_t Queue::unfinished() const {
          count(TaskState::running) + count(TaskState::retrying);
 }
 
-std::uint64_t Queue::total() const {
-  std::uint64_t sum = 0;
-  for (const std::uint64_t n : counts_) sum += n;
-  return sum;
-}
-
 void Queue::subtract(TaskState state) {
   std::uint64_t& n = counts_[static_cast<std::size_t>(state)];
   assert(n > 0);

@@ -55,7 +55,6 @@ class Queue {
 
   std::uint64_t count(TaskState state) const { return counts_[static_cast<std::size_t>(state)]; }
   std::uint64_t unfinished() const;
-  std::uint64_t total() const;
   void add(TaskState state) { ++counts_[static_cast<std::size_t>(state)]; }
   void subtract(TaskState state);
 

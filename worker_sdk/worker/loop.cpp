@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "problem.h"
 #include "quern/protocol/limits.h"
 
 namespace quern {
@@ -60,21 +61,8 @@ ClientOptions own_client_options(ClientOptions options, const WorkerOptions& wor
 
 // A refusal that will not go away by itself, as opposed to a server that is away or busy.
 bool is_refusal(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::unreachable:
-    case ErrorCode::request_timeout:
-    case ErrorCode::queue_full:
-    case ErrorCode::overloaded:
-    case ErrorCode::draining:
-    case ErrorCode::read_only:
-    case ErrorCode::recovering:
-    case ErrorCode::store_unavailable:
-    case ErrorCode::store_corrupt:
-    case ErrorCode::internal:
-      return false;
-    default:
-      return true;
-  }
+  return !sdk::is_transient(code) && code != ErrorCode::store_corrupt &&
+         code != ErrorCode::internal;
 }
 
 }  // namespace
