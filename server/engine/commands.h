@@ -11,7 +11,9 @@ void submit(Core& core, Ticket ticket, Submit&& command);            // submit.c
 void lease(Core& core, Ticket ticket, Lease&& command);              // lease.cpp
 void take_back_undelivered(Core& core, const Undelivered& command);  // lease.cpp
 void serve_waiters(Core& core);                                      // lease.cpp
-void answer_parked(Core& core, Ticket ticket);                    // lease.cpp: with what there is
+void answer_parked(Core& core, Ticket ticket);  // lease.cpp: with what there is
+// lease.cpp: its time is over. False: not yet, since the look for tasks was cut short.
+bool end_wait(Core& core, Ticket ticket);
 void settle_one(Core& core, Ticket ticket, SettleOne&& command);  // settle.cpp
 std::vector<Settled> settle_all(Core& core, std::vector<SettleItem>&& items);  // settle.cpp
 void wait_task(Core& core, Ticket ticket, const WaitTask& command);            // task_commands.cpp

@@ -161,9 +161,9 @@ TaskId Core::newest_id() const {
                        .partition = options.partition});
 }
 
-std::optional<Queue::Head> Core::head(Queue& queue) {
-  if (queue.settings().paused || queue.deleting()) return std::nullopt;
-  return queue.head(records);
+Queue::Next Core::next_of(Queue& queue) {
+  if (queue.settings().paused || queue.deleting()) return {};
+  return queue.next(records);
 }
 
 void Core::enter(const TaskId& id, const Places& places) {
@@ -179,6 +179,7 @@ void Core::enter(const TaskId& id, const Places& places) {
     const keys::Timer timer{*at, kind, id};
     records.put(Table::timers, keys::timer(timer), std::string());
     timers_.insert(timer);
+    commit_.set_timer_count(commit_.timer_count() + 1);
     if (at->ms < commit_.timers_from()) commit_.set_timers_from(at->ms);
   };
   arm(places.start_at, keys::TimerKind::start);
@@ -198,7 +199,10 @@ void Core::enter(const TaskId& id, const Places& places) {
                                                   : std::optional(queue.settings().retention);
     if (!head.sweep_at && retention) schedule_sweep(queue, finished_class, at + *retention);
   }
-  if (places.moved) records.put(Table::moved, keys::moved(places.queue, id), std::string());
+  if (places.moved) {
+    records.put(Table::moved, keys::moved(places.queue, id), std::string());
+    queue.floor(run_moved).add(id);
+  }
   if ((places.fresh || places.ready_at) && waiters.any_on(*queue.name())) wake_waiters(queue);
 }
 
@@ -219,7 +223,10 @@ void Core::leave(const TaskId& id, const Places& places) {
     records.erase(Table::finished, keys::finished(places.queue, places.finished->finished_class,
                                                   {places.finished->at, id}));
   }
-  if (places.moved) records.erase(Table::moved, keys::moved(places.queue, id));
+  if (places.moved) {
+    lift_floor(queue, run_moved, id);
+    records.erase(Table::moved, keys::moved(places.queue, id));
+  }
   if (places.running) {
     records.erase(Table::running, keys::id(id));
     leases.erase(id);
@@ -245,14 +252,17 @@ void Core::add(const Task& task) {
 
 void Core::move(Task& task, record::TaskStatus next) {
   Queue& from = queue_of(task);
-  const Places before = places_of(task.id, *task.body, task.status, task.as_submitted);
+  Places before = places_of(task.id, *task.body, task.status, task.as_submitted);
+  Places after = places_of(task.id, *task.body, next, false);
+  // The one entry that most transitions leave where it is.
+  const bool stays_moved = before.moved && after.moved && before.queue == after.queue;
+  if (stays_moved) before.moved = after.moved = false;
   leave(task.id, before);
   subtract(from, task.state());
 
   task.status = std::move(next);
   task.as_submitted = false;
   Queue& to = queue_of(task);
-  const Places after = places_of(task.id, *task.body, task.status, false);
   to.add(task.state());
   mark(to);
   enter(task.id, after);
@@ -269,10 +279,25 @@ void Core::move(Task& task, record::TaskStatus next) {
   }
 }
 
+// `id` is about to leave the run: perhaps it was the first.
+void Core::lift_floor(Queue& queue, std::size_t run, const TaskId& id) {
+  queue.floor(run).remove(id, [&](const std::optional<TaskId>& from, std::size_t count_max) {
+    const Run ids = run_at(queue.number(), run);
+    std::vector<TaskId> found;
+    for (const std::string& key : records.scan_keys(
+             ids.table, {from ? ids.key(*from) : ids.prefix, ids.end()}, count_max)) {
+      found.push_back(keys::trailing_id(key));
+    }
+    return found;
+  });
+  mark(queue);
+}
+
 void Core::remove(const Task& task) {
   Queue& queue = queue_of(task);
   leave(task.id, places_of(task.id, *task.body, task.status, task.as_submitted));
   subtract(queue, task.state());
+  if (has_queue(task.id.queue())) lift_floor(queue_at(task.id.queue()), task.id.lane(), task.id);
   records.erase(Table::tasks, keys::task(task.id));
   if (!task.as_submitted) records.erase(Table::status, keys::id(task.id));
   if (task.body->payload_apart())
@@ -312,6 +337,11 @@ const keys::Timer* Core::next_timer() {
 void Core::drop_timer(const keys::Timer& timer) {
   records.erase(Table::timers, keys::timer(timer));
   timers_.erase(timer);
+  commit_.set_timer_count(commit_.timer_count() - 1);
+  // Whatever lies behind the window was disarmed: nobody need look.
+  if (commit_.timer_count() == 0) {
+    timers_ = HeadWindow<keys::Timer>(options.window_entries, std::nullopt);
+  }
 }
 
 std::optional<Steady> Core::next_deadline() const {
@@ -339,7 +369,6 @@ void Core::stage_commit() {
   dirty_.clear();
   if (records.staged().empty()) return;
   commit_.set_sequence(commit_.sequence() + 1);
-  commit_.set_wall_ms(now.wall.ms);
   if (const keys::Timer* timer = timers_.known_head()) commit_.set_timers_from(timer->due.ms);
   records.put(Table::meta, std::string(keys::last_commit), commit_);
 }

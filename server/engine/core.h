@@ -80,8 +80,8 @@ class Core {
   void add(const Task& task);
   void move(Task& task, record::TaskStatus next);
   void remove(const Task& task);
-  // The next entry to lease from `queue`; nullopt when paused or empty.
-  std::optional<Queue::Head> head(Queue& queue);
+  // The next entry to lease from `queue`; none when paused or empty.
+  Queue::Next next_of(Queue& queue);
 
   // The task's own, else its queue's as it is now.
   std::uint32_t max_attempts(const Task& task);
@@ -119,6 +119,7 @@ class Core {
   void leave(const TaskId& id, const Places& places);
   void mark(Queue& queue);
   void subtract(Queue& queue, TaskState state);
+  void lift_floor(Queue& queue, std::size_t run, const TaskId& id);
 
   std::map<QueueNumber, std::unique_ptr<Queue>> queues_;
   std::map<std::string, Queue*, std::less<>> by_name_;

@@ -154,7 +154,7 @@ void end_waits(Core& core, std::size_t calls_max) {
   for (; calls_max > 0; --calls_max) {
     const std::optional<Ticket> ticket = core.waiters.due(core.now.steady);
     if (!ticket) return;
-    answer_parked(core, *ticket);
+    if (!end_wait(core, *ticket)) return;
   }
 }
 

@@ -6,6 +6,11 @@
 
 namespace quern::engine {
 
+namespace {
+// Each looks at one window's worth of tasks, so that the rest of the server does not wait long.
+constexpr std::size_t refill_scans_max = 4;
+}  // namespace
+
 Lane::Lane(std::uint32_t queue, std::uint32_t priority, std::size_t window_entries, bool from_disk,
            const Cursor& cursor)
     : queue_(queue),
@@ -69,8 +74,9 @@ void Lane::clear(const TaskId& newest) {
   returned_ = HeadWindow<ReadyEntry>(window_entries_, std::nullopt);
 }
 
-const TaskId* Lane::fresh_head(const Records& records) {
-  while (fresh_at_ == fresh_.size() && fresh_more_on_disk_) {
+void Lane::refill_fresh(const Records& records) {
+  for (std::size_t scans = 0; scans < refill_scans_max; ++scans) {
+    if (fresh_at_ < fresh_.size() || !fresh_more_on_disk_) return;
     fresh_.clear();
     fresh_at_ = 0;
     const std::size_t examined = records.scan_fresh(queue_, priority_, fresh_seen_, window_entries_,
@@ -82,20 +88,21 @@ const TaskId* Lane::fresh_head(const Records& records) {
                                                     });
     fresh_more_on_disk_ = examined == window_entries_;
   }
-  return fresh_at_ == fresh_.size() ? nullptr : &fresh_[fresh_at_];
 }
 
-std::optional<ReadyEntry> Lane::head(const Records& records) {
-  const TaskId* fresh = fresh_head(records);
+Lane::Head Lane::head(const Records& records) {
+  refill_fresh(records);
+  const TaskId* fresh = fresh_at_ < fresh_.size() ? &fresh_[fresh_at_] : nullptr;
+  // What was returned may not go before a fresh one that is still to be found.
+  if (fresh == nullptr && fresh_more_on_disk_) return {.entry = {}, .searching = true};
   const ReadyEntry* returned =
       returned_.head([&](const ReadyEntry& from, const std::optional<ReadyEntry>& after,
                          std::size_t count_max, std::vector<ReadyEntry>& out) {
         records.scan_ready(queue_, priority_, from, after, count_max, out);
       });
-  if (fresh == nullptr && returned == nullptr) return std::nullopt;
-  if (fresh == nullptr) return *returned;
+  if (fresh == nullptr) return {returned ? std::optional(*returned) : std::nullopt};
   const ReadyEntry first{fresh_ready_at(*fresh), *fresh};
-  return returned != nullptr && *returned < first ? *returned : first;
+  return {returned != nullptr && *returned < first ? *returned : first};
 }
 
 }  // namespace quern::engine

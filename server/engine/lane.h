@@ -51,13 +51,19 @@ class Lane {
   // left behind. No task is newer than `newest`.
   void clear(const TaskId& newest);
 
-  // The next to be leased. Reads the store when the window is used up.
-  std::optional<ReadyEntry> head(const Records& records);
+  struct Head {
+    std::optional<ReadyEntry> entry;
+    // Nothing found yet, but there is more to look at: a long row of tasks has left the lane out of
+    // turn (cancelled, say). Asking again goes on from there.
+    bool searching = false;
+  };
+  // The next to be leased. Reads the store when the window is used up: at most a few windows' worth.
+  Head head(const Records& records);
 
   const Cursor& cursor() const { return cursor_; }
 
  private:
-  const TaskId* fresh_head(const Records& records);
+  void refill_fresh(const Records& records);
 
   std::uint32_t queue_;
   std::uint32_t priority_;

@@ -18,7 +18,7 @@ bool goes_before(const Queue::Head& a, const Queue::Head& b) {
 // What one of the named queues has to give next.
 struct Source {
   Queue* queue;
-  std::optional<Queue::Head> head;
+  Queue::Next next;
 };
 
 std::vector<Source> sources_of(Core& core, const std::vector<std::string>& names) {
@@ -28,15 +28,20 @@ std::vector<Source> sources_of(Core& core, const std::vector<std::string>& names
     Queue* queue = core.find_queue(name);
     const auto same = [queue](const Source& source) { return source.queue == queue; };
     if (queue == nullptr || std::any_of(sources.begin(), sources.end(), same)) continue;
-    sources.push_back({queue, core.head(*queue)});
+    sources.push_back({queue, core.next_of(*queue)});
   }
   return sources;
 }
 
+// The source that comes next: one that does not know yet what it has before all others, since that
+// may be the best. Null: there is nothing.
 Source* best_of(std::vector<Source>& sources) {
   Source* best = nullptr;
   for (Source& source : sources) {
-    if (source.head && (best == nullptr || goes_before(*source.head, *best->head))) best = &source;
+    if (source.next.searching) return &source;
+    if (source.next.head && (best == nullptr || goes_before(*source.next.head, *best->next.head))) {
+      best = &source;
+    }
   }
   return best;
 }
@@ -64,28 +69,50 @@ bool bury(Core& core, Task& task) {
   return true;
 }
 
-std::vector<TaskView> lease_ready(Core& core, const Lease& command) {
+struct Round {
+  std::vector<TaskView> leased;
+  // It stopped early, so that others are served in between: there may be more. The queue's waiters
+  // are due to be looked at again.
+  bool unfinished = false;
+};
+
+Round lease_ready(Core& core, const Lease& command) {
   std::vector<Source> sources = sources_of(core, command.queues);
   const LeaseGrant grant{.lease = command.lease, .worker_id = command.worker_id};
-  std::vector<TaskView> leased;
+  Round round;
   std::size_t bytes = 0;
   std::size_t buried = 0;
-  while (leased.size() < command.tasks_max && bytes < core.options.lease_bytes_max) {
+  while (round.leased.size() < command.tasks_max && bytes < core.options.lease_bytes_max) {
     Source* source = best_of(sources);
     if (source == nullptr) break;
-    Task task = ready_task(core, source->head->entry.id);
-    if (!bury(core, task)) {
-      start(core, task, grant);
-      leased.push_back(core.view(task, Detail::whole));
-      bytes += leased.back().byte_count();
-    } else if (++buried == core.options.tick_tasks_max) {
-      // A backlog of them must not hold up everybody else: the rest is for the next tick.
+    // A backlog of what may not start must not hold up everybody else.
+    if (source->next.searching || buried == core.options.tick_tasks_max) {
       core.wake_waiters(*source->queue);
+      round.unfinished = true;
       break;
     }
-    source->head = core.head(*source->queue);
+    Task task = ready_task(core, source->next.head->entry.id);
+    if (bury(core, task)) {
+      ++buried;
+    } else {
+      start(core, task, grant);
+      round.leased.push_back(core.view(task, Detail::whole));
+      bytes += round.leased.back().byte_count();
+    }
+    source->next = core.next_of(*source->queue);
   }
-  return leased;
+  return round;
+}
+
+// Leases for a parked call; true: it was answered, and is parked no longer.
+bool serve(Core& core, Ticket ticket) {
+  Waiters::ParkedLease& parked = *core.waiters.lease(ticket);
+  Round round = lease_ready(core, parked.lease);
+  parked.unfinished = round.unfinished;
+  if (round.leased.empty()) return false;
+  core.reply(ticket, Leased{std::move(round.leased), std::move(parked.settled)});
+  core.waiters.remove(ticket);
+  return true;
 }
 
 }  // namespace
@@ -101,13 +128,16 @@ void lease(Core& core, Ticket ticket, Lease&& command) {
                   "the server is shutting down and gives out no leases; try again when it is back",
               .retry_after_seconds = 5});
   }
-  std::vector<TaskView> leased;
-  if (!core.draining) leased = lease_ready(core, command);
+  Round round;
+  if (!core.draining) round = lease_ready(core, command);
+  const bool waits = command.wait > Duration{0} || round.unfinished;
   const bool parks =
-      leased.empty() && command.tasks_max > 0 && command.wait > Duration{0} && !core.draining;
-  if (!parks) return core.reply(ticket, Leased{std::move(leased), std::move(settled)});
+      waits && round.leased.empty() && command.tasks_max > 0 && !core.draining;
+  if (!parks) return core.reply(ticket, Leased{std::move(round.leased), std::move(settled)});
   const Steady deadline = core.now.steady + command.wait;
-  core.waiters.park(ticket, Waiters::ParkedLease{std::move(command), std::move(settled)}, deadline);
+  core.waiters.park(
+      ticket,
+      Waiters::ParkedLease{std::move(command), std::move(settled), round.unfinished}, deadline);
 }
 
 void answer_parked(Core& core, Ticket ticket) {
@@ -119,6 +149,16 @@ void answer_parked(Core& core, Ticket ticket) {
   core.waiters.remove(ticket);
 }
 
+bool end_wait(Core& core, Ticket ticket) {
+  const Waiters::ParkedLease* parked = core.waiters.lease(ticket);
+  if (parked != nullptr && parked->unfinished && !core.draining) {
+    if (serve(core, ticket)) return true;
+    if (parked->unfinished) return false;
+  }
+  answer_parked(core, ticket);
+  return true;
+}
+
 void serve_waiters(Core& core) {
   if (core.wake.empty()) return;
   // Who is to be woken again meanwhile waits for the next call.
@@ -126,11 +166,7 @@ void serve_waiters(Core& core) {
     queue->wake_due = false;
     // As many waiters as there are tasks: nobody is woken for nothing.
     while (const std::optional<Ticket> ticket = core.waiters.first_on(*queue->name())) {
-      Waiters::ParkedLease& parked = *core.waiters.lease(*ticket);
-      std::vector<TaskView> leased = lease_ready(core, parked.lease);
-      if (leased.empty()) break;
-      core.reply(*ticket, Leased{std::move(leased), std::move(parked.settled)});
-      core.waiters.remove(*ticket);
+      if (!serve(core, *ticket)) break;
     }
   }
 }

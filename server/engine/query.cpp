@@ -4,6 +4,7 @@
 #include <map>
 
 #include "engine/records.h"
+#include "engine/runs.h"
 #include "engine/task_record.h"
 #include "quern/protocol/limits.h"
 #include "quern/storage/keys.h"
@@ -63,6 +64,19 @@ Result<std::optional<keys::QueueNumber>> number_of(const Reader& reader, std::st
   return std::optional(keys::parse_queue(value));
 }
 
+Result<record::QueueCounters> counters_of(const Reader& reader, keys::QueueNumber number) {
+  record::QueueCounters counters;
+  std::string value;
+  Result<bool> found = reader.get(Table::counters, keys::queue(number), value);
+  if (!found) return std::move(found).error();
+  if (*found && !counters.ParseFromString(value)) {
+    return Error{
+        .code = ErrorCode::store_corrupt,
+        .detail = "the counters of queue number " + std::to_string(number) + " are damaged"};
+  }
+  return counters;
+}
+
 // nullopt: no such task.
 Result<std::optional<TaskView>> load_view(const Reader& reader, QueueFacts& queues,
                                           const TaskId& id) {
@@ -86,14 +100,14 @@ Result<std::optional<TaskView>> load_view(const Reader& reader, QueueFacts& queu
   return std::optional(std::move(view));
 }
 
-// Appends up to `count_max` ids that follow `after` under `prefix` (keys: prefix, id).
-Result<void> collect_ids(const Reader& reader, Table table, const std::string& prefix,
+// Appends up to `count_max` ids of the run that follow `after`. Nothing lies before `from`.
+Result<void> collect_ids(const Reader& reader, const Run& run, const std::optional<TaskId>& from,
                          const std::optional<TaskId>& after, std::size_t count_max,
                          std::vector<TaskId>& out) {
-  const Range range{after ? key_after(prefix + std::string(after->view())) : prefix,
-                    storage::prefix_end(prefix)};
+  std::string begin = from ? run.key(*from) : run.prefix;
+  if (after) begin = std::max(begin, key_after(run.key(*after)));
   std::size_t count = 0;
-  return reader.scan(table, range, [&](std::string_view key, std::string_view) {
+  return reader.scan(run.table, {begin, run.end()}, [&](std::string_view key, std::string_view) {
     out.push_back(keys::trailing_id(key));
     return ++count < count_max;
   });
@@ -103,8 +117,9 @@ Result<void> collect_ids(const Reader& reader, Table table, const std::string& p
 // more.
 class IdSource {
  public:
-  IdSource(const Reader& reader, std::optional<keys::QueueNumber> queue, const TaskQuery& query)
-      : reader_(reader), queue_(queue), query_(query) {}
+  IdSource(const Reader& reader, std::optional<keys::QueueNumber> queue,
+           record::QueueCounters counters, const TaskQuery& query)
+      : reader_(reader), queue_(queue), counters_(std::move(counters)), query_(query) {}
 
   Result<std::vector<TaskId>> next(const std::optional<TaskId>& after,
                                    std::size_t count_max) const {
@@ -123,22 +138,23 @@ class IdSource {
     // The root of an operation has no entry: its own id is its correlation id.
     const std::optional<TaskId> root = TaskId::parse(*query_.correlation_id);
     if (root && (!after || *after < *root)) ids.push_back(*root);
-    return collect_ids(reader_, Table::correlation,
-                       keys::correlation_prefix(*query_.correlation_id), after, count_max, ids);
+    const Run run{Table::correlation, keys::correlation_prefix(*query_.correlation_id)};
+    return collect_ids(reader_, run, std::nullopt, after, count_max, ids);
   }
 
   Result<void> of_queue(const std::optional<TaskId>& after, std::size_t count_max,
                         std::vector<TaskId>& ids) const {
-    for (std::uint8_t lane = 0; lane <= TaskId::lane_later; ++lane) {
-      Result<void> r = collect_ids(reader_, Table::tasks, keys::lane_prefix(*queue_, lane), after,
-                                   count_max, ids);
-      if (!r) return r;
+    for (std::size_t run = 0; run < run_count; ++run) {
+      Result<void> collected = collect_ids(reader_, run_at(*queue_, run), run_from(counters_, run),
+                                           after, count_max, ids);
+      if (!collected) return collected;
     }
-    return collect_ids(reader_, Table::moved, keys::queue_prefix(*queue_), after, count_max, ids);
+    return {};
   }
 
   const Reader& reader_;
   std::optional<keys::QueueNumber> queue_;
+  record::QueueCounters counters_;  // of that queue
   const TaskQuery& query_;
 };
 
@@ -167,7 +183,10 @@ Result<TaskPage> list_tasks(const Reader& reader, const TaskQuery& query) {
     if (!*number) return TaskPage{};
     queue = **number;
   }
-  const IdSource source(reader, queue, query);
+  Result<record::QueueCounters> counters =
+      queue ? counters_of(reader, *queue) : record::QueueCounters{};
+  if (!counters) return std::move(counters).error();
+  const IdSource source(reader, queue, *std::move(counters), query);
   QueueFacts queues(reader);
   TaskPage page;
   std::optional<TaskId> after = query.after;
@@ -205,17 +224,14 @@ Result<DeadPage> list_dead(const Reader& reader, std::string_view name,
                  .detail = "there is no queue " + std::string(name)};
   }
   DeadPage page;
-  std::string value;
-  Result<bool> counted = reader.get(Table::counters, keys::queue(**number), value);
-  if (!counted) return std::move(counted).error();
-  record::QueueCounters counters;
-  counters.ParseFromString(value);
+  Result<record::QueueCounters> counters = counters_of(reader, **number);
+  if (!counters) return std::move(counters).error();
   const int dead = static_cast<int>(TaskState::dead);
   // Nobody there: the scan would only pass over what was removed.
-  if (counters.by_state_size() <= dead || counters.by_state(dead) == 0) return page;
+  if (counters->by_state_size() <= dead || counters->by_state(dead) == 0) return page;
 
   const std::string prefix = keys::finished_prefix(**number, keys::FinishedClass::dead);
-  Range range{prefix + counters.dead_from(), storage::prefix_end(prefix), Direction::backward};
+  Range range{prefix + counters->dead_from(), storage::prefix_end(prefix), Direction::backward};
   if (before) {
     range.end = keys::finished(**number, keys::FinishedClass::dead, {before->died_at, before->id});
   }

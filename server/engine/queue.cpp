@@ -62,6 +62,7 @@ Queue::Queue(QueueNumber number, const record::QueueRecord& stored,
     finished_[0].from = {from->ready_at, from->id};
   if (const auto from = parse_tail(counters.dead_from()))
     finished_[1].from = {from->ready_at, from->id};
+  for (std::size_t run = 0; run < run_count; ++run) floors_[run] = Floor(run_from(counters, run));
 }
 
 std::uint64_t Queue::unfinished() const {
@@ -88,13 +89,15 @@ void Queue::none_ready(const TaskId& newest) {
   }
 }
 
-std::optional<Queue::Head> Queue::head(const Records& records) {
-  if (count(TaskState::ready) == 0) return std::nullopt;
+Queue::Next Queue::next(const Records& records) {
+  if (count(TaskState::ready) == 0) return {};
   for (std::uint32_t priority = limits::priority_max + 1; priority-- > 0;) {
     if (!lanes_[priority]) continue;
-    if (const auto entry = lanes_[priority]->head(records)) return Head{priority, *entry};
+    const Lane::Head head = lanes_[priority]->head(records);
+    if (head.searching) return {.head = {}, .searching = true};
+    if (head.entry) return {.head = Head{priority, *head.entry}};
   }
-  return std::nullopt;
+  return {};
 }
 
 record::QueueRecord Queue::to_record() const {
@@ -119,6 +122,9 @@ record::QueueCounters Queue::to_counters() const {
   }
   if (finished_[0].from) stored.set_done_from(tail(finished_[0].from->at, finished_[0].from->id));
   if (finished_[1].from) stored.set_dead_from(tail(finished_[1].from->at, finished_[1].from->id));
+  for (const Floor& floor : floors_) {
+    stored.add_run_from(floor.from() ? std::string(floor.from()->view()) : std::string());
+  }
   return stored;
 }
 
@@ -127,7 +133,7 @@ QueueView Queue::view(const Records& records, Timestamp now) {
   if (count(TaskState::ready) == 0) return view;
   for (const auto& lane : lanes_) {
     if (!lane) continue;
-    const auto entry = lane->head(records);
+    const std::optional<ReadyEntry> entry = lane->head(records).entry;
     if (!entry) continue;
     const Duration age = std::max(now - entry->ready_at, Duration{0});
     if (!view.oldest_ready_age || age > *view.oldest_ready_age) view.oldest_ready_age = age;

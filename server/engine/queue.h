@@ -9,7 +9,9 @@
 #include <optional>
 #include <string>
 
+#include "engine/floor.h"
 #include "engine/lane.h"
+#include "engine/runs.h"
 #include "engine/task_view.h"
 #include "quern/protocol/limits.h"
 #include "quern/protocol/queue_settings.h"
@@ -65,8 +67,15 @@ class Queue {
     std::uint32_t priority = 0;
     ReadyEntry entry;
   };
+  struct Next {
+    std::optional<Head> head;
+    bool searching = false;  // there may be one: ask again (Lane::Head)
+  };
   // What is to be leased next, whatever the pause says.
-  std::optional<Head> head(const Records& records);
+  Next next(const Records& records);
+
+  // Where scans of a run of its tasks (runs.h) begin.
+  Floor& floor(std::size_t run) { return floors_[run]; }
 
   FinishedHead& finished(FinishedClass finished_class) {
     return finished_[finished_class == FinishedClass::dead ? 1 : 0];
@@ -88,6 +97,7 @@ class Queue {
   std::array<std::uint64_t, task_state_count> counts_{};
   std::array<std::unique_ptr<Lane>, limits::priority_max + 1> lanes_;  // made when first needed
   std::array<FinishedHead, 2> finished_;
+  std::array<Floor, run_count> floors_;
 };
 
 }  // namespace quern::engine

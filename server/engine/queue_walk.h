@@ -13,20 +13,17 @@ class QueueWalk {
   // Tasks submitted after this are not visited.
   QueueWalk(QueueNumber queue, const TaskId& newest);
 
-  // Visits up to `tasks_max` more. True when that was all.
+  // Visits up to `tasks_max` more. True when that was all. Precondition: the queue exists.
   bool step(Core& core, std::size_t tasks_max, const std::function<void(Task&)>& visit);
 
  private:
-  // The queue's own tasks by lane, then those that were redriven into it.
-  bool step_table(Core& core, storage::Table table, std::size_t& left,
-                  const std::function<void(Task&)>& visit);
-
+  bool step_run(Core& core, std::size_t& left, const std::function<void(Task&)>& visit);
   bool is_newer(const TaskId& id) const;
 
   QueueNumber queue_;
   TaskId newest_;
-  storage::Table table_ = storage::Table::tasks;
-  std::string next_;  // key where the walk goes on
+  std::size_t run_ = 0;
+  std::string next_;  // key where the walk of that run goes on; empty: at its floor
 };
 
 }  // namespace quern::engine

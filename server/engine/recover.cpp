@@ -40,9 +40,11 @@ Core::Core(const storage::Reader& store, Random& random_source,
       commit_(last_commit(store)) {}
 
 void Core::recover() {
-  timers_ = HeadWindow<keys::Timer>(
-      options.window_entries,
-      keys::Timer{Timestamp{commit_.timers_from()}, keys::TimerKind::start, TaskId{}});
+  if (commit_.timer_count() > 0) {
+    timers_ = HeadWindow<keys::Timer>(
+        options.window_entries,
+        keys::Timer{Timestamp{commit_.timers_from()}, keys::TimerKind::start, TaskId{}});
+  }
 
   records.scan(Table::queues, Range{}, [this](std::string_view key, std::string_view value) {
     const QueueNumber number = keys::parse_queue(key);

@@ -27,6 +27,7 @@ class Waiters {
   struct ParkedLease {
     Lease lease;
     std::vector<Settled> settled;  // what was done first, answered together
+    bool unfinished = false;       // the last look for tasks was cut short: its end does not count
   };
 
   void park(Ticket ticket, ParkedLease parked, Steady deadline);

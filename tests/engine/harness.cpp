@@ -24,13 +24,16 @@ std::vector<TaskId> ids_of(const std::vector<TaskView>& views) {
 }
 
 Harness::Harness(std::uint64_t seed, Engine::Options options)
-    : random_(seed), options_(options), store_(std::make_unique<storage::MemoryStore>()) {
+    : random_(seed),
+      options_(options),
+      store_(std::make_unique<storage::MemoryStore>()),
+      footprint_(std::make_unique<FootprintStore>(*store_)) {
   restart();
 }
 
 void Harness::restart() {
   engine_.reset();
-  Result<std::unique_ptr<Engine>> recovered = Engine::recover(*store_, random_, options_, now);
+  Result<std::unique_ptr<Engine>> recovered = Engine::recover(*footprint_, random_, options_, now);
   REQUIRE(recovered.has_value());
   engine_ = std::move(*recovered);
 }
@@ -38,7 +41,7 @@ void Harness::restart() {
 void Harness::commit() {
   REQUIRE_FALSE(engine_->failure().has_value());
   const storage::Batch batch = engine_->take_batch();
-  if (!batch.writes.empty()) REQUIRE(store_->commit(batch).has_value());
+  if (!batch.writes.empty()) REQUIRE(footprint_->commit(batch).has_value());
   for (Reply& reply : engine_->take_replies())
     answers_.emplace(reply.ticket, std::move(reply.outcome));
 }

@@ -17,6 +17,7 @@
 
 #include "engine/engine.h"
 #include "engine/query.h"
+#include "footprint_store.h"
 #include "quern/storage/memory_store.h"
 
 // So that a failed check prints words instead of bytes.
@@ -154,6 +155,8 @@ class Harness {
   TaskView release(const TaskView& leased, Duration delay = Duration{0});
 
   storage::MemoryStore& store() { return *store_; }
+  // The same, with an eye on what scans cost: what the engine reads and commits to.
+  FootprintStore& footprint() { return *footprint_; }
   Engine& engine() { return *engine_; }
   SeededRandom& random() { return random_; }
 
@@ -167,6 +170,7 @@ class Harness {
   SeededRandom random_;
   Engine::Options options_;
   std::unique_ptr<storage::MemoryStore> store_;
+  std::unique_ptr<FootprintStore> footprint_;
   std::unique_ptr<Engine> engine_;
   Ticket last_ticket_ = 0;
   std::map<Ticket, Outcome> answers_;

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "engine/places.h"
+#include "engine/runs.h"
 #include "engine/task_record.h"
 #include "harness.h"
 #include "quern/storage/keys.h"
@@ -81,6 +82,7 @@ class Checker {
 
   void check_task(const TaskId& id) {
     ids_.emplace(id.view());
+    bodies_.insert(keys::task(id));
     const std::shared_ptr<record::TaskBody> body = *load_body(reader_, id);
     std::optional<record::TaskStatus> stored = *load_status(reader_, id);
     const record::TaskStatus status = stored ? *stored : status_as_submitted(id, *body);
@@ -142,6 +144,7 @@ class Checker {
       if (keys::parse_timer(key).due.ms < commit.timers_from())
         report("a timer before timers_from");
     }
+    if (commit.timer_count() != timers_.size()) report("timer_count");
     for (const auto& [number, queue] : queues_) {
       record::QueueCounters counters;
       if (!*reader_.get(Table::counters, keys::queue(number), value)) continue;
@@ -154,6 +157,11 @@ class Checker {
         const std::string prefix = keys::ready_prefix(number, static_cast<std::uint32_t>(p));
         nothing_before("ready_from", ready_, prefix, counters.ready_from(p));
       }
+      for (std::size_t run = 0; run < run_count; ++run) {
+        const std::optional<TaskId> from = run_from(counters, run);
+        const std::set<std::string>& live = run == run_moved ? moved_ : bodies_;
+        if (from) nothing_before("run_from", live, run_at(number, run).prefix, from->view());
+      }
       for (const TaskId& id : fresh_) {
         if (id.queue() != number || id.lane() >= counters.lane_done_size()) continue;
         const std::string& taken = counters.lane_done(id.lane());
@@ -163,10 +171,10 @@ class Checker {
   }
 
   void nothing_before(const std::string& name, const std::set<std::string>& live,
-                      const std::string& prefix, const std::string& cursor) {
+                      const std::string& prefix, std::string_view cursor) {
     const auto first = live.lower_bound(prefix);
     if (first == live.end() || !first->starts_with(prefix)) return;
-    if (*first < prefix + cursor) report("an entry before " + name);
+    if (*first < prefix + std::string(cursor)) report("an entry before " + name);
   }
 
   void check_counts() {
@@ -194,7 +202,7 @@ class Checker {
   std::set<std::string, std::less<>> ids_;
   std::vector<TaskId> fresh_;
   std::set<std::string> ready_, timers_, finished_, running_, moved_, correlation_, failures_,
-      blobs_;
+      blobs_, bodies_;
 };
 
 }  // namespace

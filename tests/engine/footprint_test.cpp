@@ -1,0 +1,152 @@
+// What a call costs does not depend on what was there before, nor on what waits elsewhere: no scan
+// steps over the tombstones of what has gone, and none goes on without end.
+
+#include "harness.h"
+
+namespace quern::engine::testing {
+namespace {
+
+constexpr std::size_t window = 16;
+constexpr std::size_t tick = 64;
+constexpr std::size_t crowd = 1000;
+// A few windows or ticks, whatever the crowd.
+constexpr std::size_t few = 4 * tick;
+
+Harness small_steps() { return Harness(1, {.window_entries = window, .tick_tasks_max = tick}); }
+
+std::vector<TaskId> listed(Harness& h, const std::string& queue) {
+  Result<TaskPage> page = list_tasks(h.footprint(), {.queue = queue});
+  REQUIRE(page.has_value());
+  return ids_of(page->tasks);
+}
+
+void finish_all(Harness& h, const std::string& queue = "q") {
+  for (;;) {
+    const std::vector<TaskView> leased = h.lease({queue}, 100);
+    if (leased.empty()) return;
+    for (const TaskView& task : leased) h.complete(task);
+  }
+}
+
+// Everything is gone but one task, submitted last.
+enum class Gone : std::uint8_t { by_retention, by_purge, by_discard };
+
+TaskId leave_one(Harness& h, Gone how) {
+  h.configure("q", {.retention = 1s});
+  if (how == Gone::by_discard) {
+    h.submit_many(crowd, {.max_attempts = 1});
+    for (;;) {
+      const std::vector<TaskView> leased = h.lease({"q"}, 100);
+      if (leased.empty()) break;
+      for (const TaskView& task : leased) h.fail(task);
+    }
+  } else {
+    h.submit_many(crowd);
+  }
+  h.advance(1ms);
+  const TaskId last = h.submit({.delay = 1h});
+  if (how == Gone::by_retention) {
+    finish_all(h);
+    h.advance(2s);
+  } else if (how == Gone::by_purge) {
+    h.expect<Counted>(PurgeQueue{"q", {TaskState::ready}});
+  } else {
+    h.expect<Counted>(DiscardDead{"q", {}});
+  }
+  return last;
+}
+
+TEST_CASE("listing a queue steps over none of the tasks that have gone") {
+  for (const Gone how : {Gone::by_retention, Gone::by_purge, Gone::by_discard}) {
+    for (const bool restarts : {false, true}) {
+      CAPTURE(static_cast<int>(how));
+      CAPTURE(restarts);
+      Harness h = small_steps();
+      const TaskId last = leave_one(h, how);
+      if (restarts) h.restart();
+      h.footprint().reset();
+      CHECK(listed(h, "q") == std::vector{last});
+      CHECK(h.footprint().tombstones_max() <= few);
+      CHECK(h.violations() == "");
+    }
+  }
+}
+
+TEST_CASE("a purge steps over none of the tasks that have gone") {
+  Harness h = small_steps();
+  leave_one(h, Gone::by_retention);
+  h.footprint().reset();
+  CHECK(h.expect<Counted>(PurgeQueue{"q", {TaskState::scheduled}}).count == 1);
+  CHECK(h.footprint().tombstones_max() <= few);
+}
+
+TEST_CASE("listing a queue steps over none of those that were redriven into it and have gone") {
+  Harness h = small_steps();
+  h.configure("to", {.retention = 1s});
+  h.submit_many(crowd, {.max_attempts = 1});
+  for (const TaskView& task : h.lease({"q"}, crowd)) h.fail(task);
+  h.expect<Counted>(
+      RedriveDead{.name = "q", .filter = {}, .to_queue = "to", .rate_per_second = {}});
+  finish_all(h, "to");
+  h.advance(2s);
+  h.footprint().reset();
+  CHECK(listed(h, "to").empty());
+  CHECK(h.footprint().tombstones_max() <= few);
+}
+
+TEST_CASE("timers that were disarmed are not stepped over once none is left") {
+  Harness h = small_steps();
+  // The last to be submitted are the first to expire: what a purge takes away first lies furthest
+  // behind the window.
+  for (std::size_t i = 0; i < crowd; ++i) h.submit({.ttl = 1h - Duration{i}});
+  h.footprint().reset();
+  h.expect<Counted>(PurgeQueue{"q", {TaskState::ready}});
+  h.submit({.ttl = 2h});
+  h.advance(30min);
+  h.restart();
+  h.settle_down();
+  CHECK(h.footprint().tombstones_max() <= few);
+  h.advance(2h);
+  CHECK(h.count(TaskState::dead) == 1);
+}
+
+TEST_CASE("a lease behind a row of cancelled tasks looks at a bounded number at a time") {
+  for (const Duration wait : {Duration{0}, Duration{20s}}) {
+    CAPTURE(wait);
+    Harness h = small_steps();
+    const std::vector<TaskId> ids = h.submit_many(crowd);
+    h.advance(1ms);
+    const TaskId last = h.submit();
+    for (const TaskId& id : ids) h.expect<OneTask>(CancelTask{id});
+    h.footprint().reset();
+
+    const Ticket ticket = h.begin(Lease{.queues = {"q"}, .wait = wait});
+    std::size_t seen = 0;
+    std::optional<Outcome> outcome = h.answer(ticket);
+    int ticks = 0;
+    for (; !outcome && ticks < 1000; ++ticks) {
+      CHECK(h.footprint().visited() - seen <= few);
+      seen = h.footprint().visited();
+      h.tick();
+      outcome = h.answer(ticket);
+    }
+    CHECK(ticks > 1);
+    REQUIRE(outcome.has_value());
+    CHECK(ids_of(std::get<Leased>(*outcome).tasks) == std::vector{last});
+    CHECK(h.violations() == "");
+  }
+}
+
+TEST_CASE("a lease behind a row of tasks that may not start is answered with the first that may") {
+  Harness h = small_steps();
+  h.submit_many(crowd, {.ttl = 1s});
+  h.now.wall = h.now.wall + 2s;  // all have expired, and no tick has buried them yet
+  h.now.steady += 2s;
+  const Ticket ticket = h.begin(Lease{.queues = {"q"}});
+  const TaskId last = h.submit();
+  REQUIRE(h.state(last) == TaskState::running);
+  CHECK(ids_of(h.answered<Leased>(ticket).tasks) == std::vector{last});
+}
+
+}  // namespace
+}  // namespace quern::engine::testing
