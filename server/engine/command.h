@@ -46,7 +46,7 @@ struct SettleItem {
   std::optional<TaskId> id;             // nullopt: no id at all, so no such task
   std::string token;                    // 16 bytes; empty when it could not have been one of ours
   std::string result = "null";          // complete
-  std::string error_type;               // fail
+  std::string error_type = "error";     // fail; what one that does not say is called
   std::string error_message;            // fail
   std::string error_details;            // fail; empty: none
   bool retryable = true;                // fail

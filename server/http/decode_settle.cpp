@@ -89,7 +89,6 @@ void read_error(JsonFields& place, SettleItem& item) {
       item.error_details = read_bounded(field, limits::error_details_bytes_max);
     }
   }
-  field.require("type");
 }
 
 void read_verb_field(JsonFields& field, RequestBody& body, const RequestLimits& limits,
@@ -112,11 +111,6 @@ void read_verb_field(JsonFields& field, RequestBody& body, const RequestLimits& 
   } else if (name == "delay_ms") {
     item.delay = field.duration(Duration{0}, limits::ten_years).value_or(Duration{0});
   }
-}
-
-void require_verb_fields(JsonFields& fields, SettleVerb verb) {
-  fields.require("lease_token");
-  if (verb == SettleVerb::fail) fields.require("error");
 }
 
 // Fields that the item has and its verb does not.
@@ -148,7 +142,7 @@ SettleItem read_item(JsonValue& place, RequestBody& body, const RequestLimits& l
   field.require("id");
   if (verb) {
     item.verb = *verb;
-    require_verb_fields(field, *verb);
+    field.require("lease_token");
     refuse_foreign_fields(field, place.pointer(), *verb);
   }
   return item;
@@ -175,7 +169,7 @@ Result<engine::SettleOne> decode_settle_one(SettleVerb verb, const std::string& 
   settle.item.id = *task;
   JsonFields field(body.root(), names_of(verb));
   while (field.next()) read_verb_field(field, body, limits, settle.item);
-  require_verb_fields(field, verb);
+  field.require("lease_token");
   if (Result<void> done = body.finish(); !done) return std::move(done).error();
   return settle;
 }

@@ -211,6 +211,13 @@ TEST_CASE("the last ten failures are kept, oldest first") {
   for (std::size_t i = 0; i < 10; ++i) CHECK(failed["failures"][i]["attempt"] == i + 4);
 }
 
+TEST_CASE("a fail need not say why") {
+  const std::string queue = fresh_queue();
+  const Json failed = settle_call("fail", lease_new(queue), Json::object()).json();
+  CHECK(failed["state"] == "retrying");
+  CHECK(failed["last_error"]["type"] == "error");
+}
+
 TEST_CASE("the body of a fail is checked") {
   const std::string queue = fresh_queue();
   const Json leased = lease_new(queue);
