@@ -14,7 +14,7 @@ void serve_waiters(Core& core);                                      // lease.cp
 void answer_parked(Core& core, Ticket ticket);  // lease.cpp: with what there is
 // lease.cpp: its time is over. False: not yet, since the look for tasks was cut short.
 bool end_wait(Core& core, Ticket ticket);
-void settle_one(Core& core, Ticket ticket, SettleOne&& command);  // settle.cpp
+void settle_one(Core& core, Ticket ticket, SettleOne&& command);               // settle.cpp
 std::vector<Settled> settle_all(Core& core, std::vector<SettleItem>&& items);  // settle.cpp
 void wait_task(Core& core, Ticket ticket, const WaitTask& command);            // task_commands.cpp
 void cancel_task(Core& core, Ticket ticket, const CancelTask& command);        // task_commands.cpp

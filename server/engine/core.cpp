@@ -284,8 +284,8 @@ void Core::lift_floor(Queue& queue, std::size_t run, const TaskId& id) {
   queue.floor(run).remove(id, [&](const std::optional<TaskId>& from, std::size_t count_max) {
     const Run ids = run_at(queue.number(), run);
     std::vector<TaskId> found;
-    for (const std::string& key : records.scan_keys(
-             ids.table, {from ? ids.key(*from) : ids.prefix, ids.end()}, count_max)) {
+    for (const std::string& key :
+         records.scan_keys(ids.table, {from ? ids.key(*from) : ids.prefix, ids.end()}, count_max)) {
       found.push_back(keys::trailing_id(key));
     }
     return found;

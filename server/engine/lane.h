@@ -57,7 +57,8 @@ class Lane {
     // turn (cancelled, say). Asking again goes on from there.
     bool searching = false;
   };
-  // The next to be leased. Reads the store when the window is used up: at most a few windows' worth.
+  // The next to be leased. Reads the store when the window is used up: at most a few windows'
+  // worth.
   Head head(const Records& records);
 
   const Cursor& cursor() const { return cursor_; }

@@ -131,13 +131,12 @@ void lease(Core& core, Ticket ticket, Lease&& command) {
   Round round;
   if (!core.draining) round = lease_ready(core, command);
   const bool waits = command.wait > Duration{0} || round.unfinished;
-  const bool parks =
-      waits && round.leased.empty() && command.tasks_max > 0 && !core.draining;
+  const bool parks = waits && round.leased.empty() && command.tasks_max > 0 && !core.draining;
   if (!parks) return core.reply(ticket, Leased{std::move(round.leased), std::move(settled)});
   const Steady deadline = core.now.steady + command.wait;
-  core.waiters.park(
-      ticket,
-      Waiters::ParkedLease{std::move(command), std::move(settled), round.unfinished}, deadline);
+  core.waiters.park(ticket,
+                    Waiters::ParkedLease{std::move(command), std::move(settled), round.unfinished},
+                    deadline);
 }
 
 void answer_parked(Core& core, Ticket ticket) {

@@ -38,7 +38,7 @@ TEST_CASE("a read that fails ends the engine, and nobody is answered") {
     const TaskId dead = h.submit_dead();
     const TaskId id = h.submit();
     h.submit({.queue = "later", .delay = 1h});  // so that a tick has something to look for
-    h.restart();                                 // so that nothing is in memory
+    h.restart();                                // so that nothing is in memory
     h.store().fail_reads(true);
     work(h, id, dead);
     REQUIRE(h.engine().failure().has_value());
