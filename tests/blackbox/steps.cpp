@@ -122,6 +122,20 @@ std::vector<Json> submit_batch(const std::vector<Json>& tasks) {
 
 Json task(const std::string& id) { return expect(api().get("/tasks/" + id), 200); }
 
+Response post_task(const Json& body, Headers headers) {
+  return api().post("/tasks", body, std::move(headers));
+}
+
+bool is_gone(const std::string& id) {
+  return refusal(api().get("/tasks/" + id)) == "404 task_not_found";
+}
+
+void await_gone(const std::string& id) {
+  eventually(
+      "the task is gone", [&] { return api().get("/tasks/" + id).status; },
+      [](int status) { return status == 404; });
+}
+
 Response lease(const Json& body) { return api().post("/leases", body); }
 
 std::vector<Json> lease_up_to(const std::string& queue, int count, Json fields) {
@@ -137,6 +151,20 @@ Json lease_one(const std::string& queue, Json fields) {
 }
 
 std::string token(const Json& leased) { return leased["lease"]["token"]; }
+
+Json lease_new(const std::string& queue, Json fields) {
+  const std::string id = submit(queue, std::move(fields))["id"];
+  Json leased = lease_one(queue);
+  REQUIRE(leased["id"] == id);
+  return leased;
+}
+
+Json wait_until_lost(const Json& leased) {
+  const std::string id = leased["id"];
+  return eventually(
+      "the lease is over", [&] { return task(id); },
+      [](const Json& seen) { return seen["state"] != "running"; });
+}
 
 Response settle_call(const std::string& verb, const Json& leased, Json fields) {
   fields["lease_token"] = token(leased);
@@ -180,6 +208,21 @@ Json patch_queue(const std::string& queue, const Json& settings) {
 }
 
 Json queue(const std::string& name) { return expect(api().get("/queues/" + name), 200); }
+
+std::vector<std::string> dead_ids(const std::string& queue, std::size_t limit) {
+  std::vector<std::string> ids;
+  std::string cursor;
+  for (;;) {
+    const Response response =
+        api().get("/queues/" + queue + "/dead?limit=" + std::to_string(limit) + cursor);
+    REQUIRE(response.status == 200);
+    const Json page = response.json();
+    CHECK(page["tasks"].size() <= limit);
+    for (const std::string& id : ids_of(page["tasks"])) ids.push_back(id);
+    if (page["next_cursor"].is_null()) return ids;
+    cursor = "&cursor=" + percent_encoded(page["next_cursor"].get<std::string>());
+  }
+}
 
 Json counts(const std::string& name) {
   Json result = Json::object();

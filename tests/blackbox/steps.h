@@ -50,7 +50,10 @@ Exchange exchange_bytes(const std::string& bytes);
 
 Json submit(const std::string& queue, Json fields = Json::object());
 std::vector<Json> submit_batch(const std::vector<Json>& tasks);
+Response post_task(const Json& body, Headers headers = {});  // whatever the answer
 Json task(const std::string& id);
+bool is_gone(const std::string& id);
+void await_gone(const std::string& id);
 
 Response lease(const Json& body);
 // The tasks of one call without waiting.
@@ -58,6 +61,11 @@ std::vector<Json> lease_up_to(const std::string& queue, int count, Json fields =
 // One task, which must be there.
 Json lease_one(const std::string& queue, Json fields = Json::object());
 std::string token(const Json& leased);
+
+// A task that was submitted and leased, alone in its queue.
+Json lease_new(const std::string& queue, Json fields = Json::object());
+// Waits for the task to leave `running`, as it does when its lease or its time runs out.
+Json wait_until_lost(const Json& leased);
 
 Response settle_call(const std::string& verb, const Json& leased, Json fields = Json::object());
 Json complete(const Json& leased, Json result = nullptr);
@@ -75,6 +83,8 @@ Json dead_task(const std::string& queue, Json fields = Json::object(),
 Json put_queue(const std::string& queue, const Json& settings = Json::object());
 Json patch_queue(const std::string& queue, const Json& settings);
 Json queue(const std::string& name);
+// Over as many pages of `limit` as there are; the last to die first.
+std::vector<std::string> dead_ids(const std::string& queue, std::size_t limit = 1000);
 // The counts that are not zero: {"ready": 2}.
 Json counts(const std::string& queue);
 
