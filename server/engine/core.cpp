@@ -102,12 +102,18 @@ std::optional<Task> Core::find(const TaskId& id) {
     throw StoreFailure{{.code = ErrorCode::store_corrupt,
                         .detail = "task " + id.text() + " is running but has no body"}};
   }
+  std::optional<record::TaskStatus> status = records.settled_status(id);
+  if (!status) return find_fresh(id);
   std::shared_ptr<record::TaskBody> body = records.body(id);
   if (!body) return std::nullopt;
-  std::optional<record::TaskStatus> status = records.settled_status(id);
-  const bool as_submitted = !status;
-  if (!status) status = status_as_submitted(id, *body);
-  return Task{id, std::move(body), std::move(*status), as_submitted};
+  return Task{id, std::move(body), std::move(*status), false};
+}
+
+std::optional<Task> Core::find_fresh(const TaskId& id) {
+  std::shared_ptr<record::TaskBody> body = records.body(id);
+  if (!body) return std::nullopt;
+  record::TaskStatus status = status_as_submitted(id, *body);
+  return Task{id, std::move(body), std::move(status), true};
 }
 
 std::uint32_t Core::max_attempts(const Task& task) {

@@ -94,15 +94,18 @@ Lane::Head Lane::head(const Records& records) {
   refill_fresh(records);
   const TaskId* fresh = fresh_at_ < fresh_.size() ? &fresh_[fresh_at_] : nullptr;
   // What was returned may not go before a fresh one that is still to be found.
-  if (fresh == nullptr && fresh_more_on_disk_) return {.entry = {}, .searching = true};
+  if (fresh == nullptr && fresh_more_on_disk_) return {.searching = true};
   const ReadyEntry* returned =
       returned_.head([&](const ReadyEntry& from, const std::optional<ReadyEntry>& after,
                          std::size_t count_max, std::vector<ReadyEntry>& out) {
         records.scan_ready(queue_, priority_, from, after, count_max, out);
       });
-  if (fresh == nullptr) return {returned ? std::optional(*returned) : std::nullopt};
-  const ReadyEntry first{fresh_ready_at(*fresh), *fresh};
-  return {returned != nullptr && *returned < first ? *returned : first};
+  if (fresh != nullptr) {
+    const ReadyEntry first{fresh_ready_at(*fresh), *fresh};
+    if (returned == nullptr || first < *returned) return {.entry = first, .fresh = true};
+  }
+  if (returned == nullptr) return {};
+  return {.entry = *returned};
 }
 
 }  // namespace quern::engine

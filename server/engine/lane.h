@@ -53,6 +53,7 @@ class Lane {
 
   struct Head {
     std::optional<ReadyEntry> entry;
+    bool fresh = false;  // as submitted: it has no status record
     // Nothing found yet, but there is more to look at: a long row of tasks has left the lane out of
     // turn (cancelled, say). Asking again goes on from there.
     bool searching = false;

@@ -46,8 +46,9 @@ Source* best_of(std::vector<Source>& sources) {
   return best;
 }
 
-Task ready_task(Core& core, const TaskId& id) {
-  std::optional<Task> task = core.find(id);
+Task ready_task(Core& core, const Queue::Head& head) {
+  const TaskId& id = head.entry.id;
+  std::optional<Task> task = head.fresh ? core.find_fresh(id) : core.find(id);
   if (!task || task->state() != TaskState::ready) {
     throw StoreFailure{{.code = ErrorCode::store_corrupt,
                         .detail = "task " + id.text() + " is listed as ready but is not"}};
@@ -91,7 +92,7 @@ Round lease_ready(Core& core, const Lease& command) {
       round.unfinished = true;
       break;
     }
-    Task task = ready_task(core, source->next.head->entry.id);
+    Task task = ready_task(core, *source->next.head);
     if (bury(core, task)) {
       ++buried;
     } else {

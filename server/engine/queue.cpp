@@ -94,8 +94,8 @@ Queue::Next Queue::next(const Records& records) {
   for (std::uint32_t priority = limits::priority_max + 1; priority-- > 0;) {
     if (!lanes_[priority]) continue;
     const Lane::Head head = lanes_[priority]->head(records);
-    if (head.searching) return {.head = {}, .searching = true};
-    if (head.entry) return {.head = Head{priority, *head.entry}};
+    if (head.searching) return {.searching = true};
+    if (head.entry) return {.head = Head{priority, *head.entry, head.fresh}};
   }
   return {};
 }

@@ -66,6 +66,7 @@ class Queue {
   struct Head {
     std::uint32_t priority = 0;
     ReadyEntry entry;
+    bool fresh = false;  // Lane::Head
   };
   struct Next {
     std::optional<Head> head;
