@@ -70,6 +70,7 @@ class Lane {
   std::uint32_t queue_;
   std::uint32_t priority_;
   std::size_t window_entries_;
+  std::size_t refill_entries_;  // grows to window_entries_ with use
   Cursor cursor_;
 
   std::vector<TaskId> fresh_;  // from fresh_at_ on: ascending

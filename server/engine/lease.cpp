@@ -72,8 +72,8 @@ bool bury(Core& core, Task& task) {
 
 struct Round {
   std::vector<TaskView> leased;
-  // It stopped early, so that others are served in between: there may be more. The queue's waiters
-  // are due to be looked at again.
+  // It stopped early, so that others are served in between: there may be more. The next tick goes
+  // on with it.
   bool unfinished = false;
 };
 
@@ -88,7 +88,7 @@ Round lease_ready(Core& core, const Lease& command) {
     if (source == nullptr) break;
     // A backlog of what may not start must not hold up everybody else.
     if (source->next.searching || buried == core.options.tick_tasks_max) {
-      core.wake_waiters(*source->queue);
+      core.look_again_next_tick(*source->queue);
       round.unfinished = true;
       break;
     }
