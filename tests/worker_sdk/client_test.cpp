@@ -237,3 +237,12 @@ TEST_CASE("a URL that cannot be right is refused at once") {
     CHECK_NOTHROW(Client({.server = url}));
   }
 }
+
+TEST_CASE("what does not speak HTTP is told apart from a server that is away") {
+  FakeServer server([](const FakeRequest&) {
+    return FakeAnswer{.body = "SSH-2.0-OpenSSH_9.2\r\n", .manner = Manner::raw};
+  });
+  Client client(options_for(server));
+  CHECK(refusal_of([&] { client.get(id); }).code() == ErrorCode::bad_response);
+  CHECK(server.requests().size() == 1);  // not repeated
+}
