@@ -121,7 +121,8 @@ class Client {
   // Return false to end the watch.
   using QueueVisitor = std::function<bool(const Queue&)>;
 
-  // Throws ApiError (invalid_argument) when `server` is no http or https URL. Does not connect yet.
+  // Throws ApiError (invalid_argument) when `server` is no http or https URL, a time is negative,
+  // or the token or `ca_file` cannot be used. Does not connect yet.
   explicit Client(ClientOptions options = {});
   ~Client();
   Client(Client&&) noexcept;
