@@ -237,3 +237,49 @@ TEST_CASE("a URL that cannot be right is refused at once") {
     CHECK_NOTHROW(Client({.server = url}));
   }
 }
+
+TEST_CASE("what does not speak HTTP is told apart from a server that is away") {
+  FakeServer server([](const FakeRequest&) {
+    return FakeAnswer{.body = "SSH-2.0-OpenSSH_9.2\r\n", .manner = Manner::raw};
+  });
+  Client client(options_for(server));
+  CHECK(refusal_of([&] { client.get(id); }).code() == ErrorCode::bad_response);
+  CHECK(server.requests().size() == 1);  // not repeated
+}
+
+TEST_CASE("a proxy that cannot reach the server is asked again") {
+  std::atomic<int> calls = 0;
+  FakeServer server([&](const FakeRequest&) -> FakeAnswer {
+    if (++calls == 1) return {.status = 502, .body = "<html>", .content_type = "text/html"};
+    return {.body = task_text()};
+  });
+  Client client(options_for(server));
+  CHECK(client.get(id).id == id);
+  CHECK(calls == 2);
+}
+
+TEST_CASE("Retry-After is honoured: one beyond the patience of the caller ends the call at once") {
+  FakeServer server([](const FakeRequest&) {
+    FakeAnswer answer = problem(503, "overloaded");
+    answer.extra_headers = "Retry-After: 3600\r\n";
+    return answer;
+  });
+  Client client(options_for(server));
+  const ApiError error = refusal_of([&] { client.get(id); });
+  CHECK(error.code() == ErrorCode::overloaded);
+  CHECK(error.retry_after() == 3600s);
+  CHECK(server.requests().size() == 1);
+}
+
+TEST_CASE("options that cannot be meant are refused, and for ever is a time") {
+  CHECK(refusal_of([] { Client client({.token = "secret\n"}); }).code() ==
+        ErrorCode::invalid_argument);
+  CHECK(refusal_of([] { Client client({.timeout = -1ms}); }).code() == ErrorCode::invalid_argument);
+  FakeServer server([](const FakeRequest&) { return FakeAnswer{.body = task_text("succeeded")}; });
+  Client client({.server = server.url(),
+                 .connect_timeout = Duration::max(),
+                 .timeout = Duration::max(),
+                 .retry_for = Duration::max(),
+                 .connections_idle_max = 0});
+  CHECK(client.wait(id, Duration::max()).state == TaskState::succeeded);
+}
