@@ -20,7 +20,7 @@ class Attempt {
   const Task task;
   std::stop_source stop;
 
-  // Below: guarded by WorkerLoop's mutex.
+  // Below: guarded by Pool's mutex.
   Timestamp deadline;       // the lease's end by the server's clock
   SteadyTime lease_until;   // by ours, on the safe side
   SteadyTime heartbeat_at;  // the last one that was sent

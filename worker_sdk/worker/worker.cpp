@@ -2,22 +2,22 @@
 
 #include <utility>
 
-#include "worker/loop.h"
+#include "worker/pool.h"
 #include "worker/stop_on_signal.h"
 
 namespace quern {
 
 Worker::Worker(Client& client, WorkerOptions options)
-    : loop_(std::make_unique<WorkerLoop>(client, std::move(options))) {}
+    : pool_(std::make_unique<Pool>(client, std::move(options))) {}
 
 Worker::~Worker() = default;
 
 Worker& Worker::add(std::string type, Handler handler) {
-  loop_->add(std::move(type), std::move(handler));
+  pool_->add(std::move(type), std::move(handler));
   return *this;
 }
 
-void Worker::run() { loop_->run(); }
+void Worker::run() { pool_->run(); }
 
 void Worker::run(std::stop_token stop_requested) {
   const std::stop_callback on_stop(std::move(stop_requested), [this] { stop(); });
@@ -29,8 +29,8 @@ void Worker::run_until_signal() {
   run();
 }
 
-void Worker::stop() { loop_->stop(); }
+void Worker::stop() { pool_->stop(); }
 
-WorkerStats Worker::stats() const { return loop_->stats(); }
+WorkerStats Worker::stats() const { return pool_->stats(); }
 
 }  // namespace quern

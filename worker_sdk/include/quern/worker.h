@@ -58,7 +58,7 @@ struct WorkerStats {
 };
 
 class Attempt;
-class WorkerLoop;
+class Pool;
 
 // One attempt at one task: what a handler is given. Valid while the handler runs; for one thread,
 // except stop_token().
@@ -88,11 +88,11 @@ class Context {
   Client& client() const;
 
  private:
-  friend class WorkerLoop;
-  Context(WorkerLoop& loop, std::shared_ptr<Attempt> attempt);
+  friend class Pool;
+  Context(Pool& pool, std::shared_ptr<Attempt> attempt);
   void inherit(NewTask& task);
 
-  WorkerLoop& loop_;
+  Pool& pool_;
   std::shared_ptr<Attempt> attempt_;
 };
 
@@ -147,7 +147,7 @@ class Worker {
   }
   Worker& add(std::string type, Handler handler);
 
-  std::unique_ptr<WorkerLoop> loop_;
+  std::unique_ptr<Pool> pool_;
 };
 
 }  // namespace quern

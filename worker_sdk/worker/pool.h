@@ -1,5 +1,9 @@
 // The inside of Worker: who leases, who runs handlers, who reports.
 //
+//   leasing.cpp    the caller of run()           draining.cpp   how a pool ends
+//   running.cpp    the handler threads           pool.cpp       the rest
+//   reporting.cpp  the reporter
+//
 // Shape    Three kinds of threads around one mutex:
 //            the caller of run()  leases as many tasks as there are free slots, and takes along the
 //                                 reports that have gathered: one round trip for both when busy
@@ -28,9 +32,9 @@
 
 namespace quern {
 
-class WorkerLoop {
+class Pool {
  public:
-  WorkerLoop(Client& client, WorkerOptions options);
+  Pool(Client& client, WorkerOptions options);
 
   void add(std::string type, Worker::Handler handler);  // before run(); empty type: any other
   void run();
@@ -77,6 +81,7 @@ class WorkerLoop {
   void refused(const Settlement& sent, const Error& error);
   void undelivered(std::vector<Settlement> batch);
   void missed_heartbeat(Settlement beat);
+  static bool is_refusal(ErrorCode code);
   void server_answered();
   void server_failed(const Error& error);
 
