@@ -1,3 +1,4 @@
+#include <stdexcept>
 #include <utility>
 
 #include "idempotency.h"
@@ -35,6 +36,28 @@ Task Context::submit(NewTask task) {
 std::vector<Task> Context::submit_batch(std::vector<NewTask> tasks) {
   for (NewTask& task : tasks) inherit(task);
   return pool_.client().submit_batch(std::move(tasks));
+}
+
+std::string Context::run_once(std::string_view key, const std::function<std::string()>& effect) {
+  OnceStore* const store = pool_.once_store();
+  if (store == nullptr) throw std::logic_error("Context::once() needs WorkerOptions::once_store");
+  const std::string mark = attempt_->task.id + ":" + std::string(key);
+  if (auto kept = store->find(mark)) return *std::move(kept);
+  return store->keep(mark, effect());
+}
+
+std::vector<std::pair<std::string, std::string>> Context::log_fields() const {
+  return {{"task_id", task().id},
+          {"queue", task().queue},
+          {"type", task().type},
+          {"attempt", std::to_string(attempt())},
+          {"correlation_id", correlation_id()}};
+}
+
+void Context::log(LogLevel level, std::string_view text) const {
+  std::string line(text);
+  for (const auto& [name, value] : log_fields()) line += " " + name + "=" + value;
+  pool_.log(level, line);
 }
 
 Client& Context::client() const { return pool_.client(); }

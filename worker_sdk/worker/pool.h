@@ -43,6 +43,8 @@ class Pool {
 
   // For Context.
   Client& client() { return client_; }
+  OnceStore* once_store() const { return options_.once_store; }
+  void log(LogLevel level, const std::string& text);
   Timestamp deadline(const Attempt& attempt) const;
   void show_progress(Attempt& attempt, std::string json);
 
@@ -84,8 +86,6 @@ class Pool {
   static bool is_refusal(ErrorCode code);
   void server_answered();
   void server_failed(const Error& error);
-
-  void log(LogLevel level, const std::string& text);
 
   Client& client_;  // the handlers'
   WorkerOptions options_;
