@@ -394,6 +394,27 @@ TEST_CASE("once() runs an effect in the first attempt only and remembers its res
   CHECK(charges == 1);
 }
 
+TEST_CASE("a handler is asked to stop in time to say how far it came before its time-out") {
+  Quernd quernd;
+  quern::Client client = quernd.client();
+  client.queue_set("q", quick_retries(1));
+  quern::WorkerOptions options = options_for("q", 2);
+  options.lease = 3s;
+  quern::Worker worker(client, options);
+  worker.handle("long", [](quern::Context& context) {
+    wait_for_stop(context);
+    throw std::runtime_error("half done");
+  });
+  Background background(worker);
+  // One time-out that cuts the first lease, and one that cuts a later one.
+  for (const quern::Duration timeout : {quern::Duration{2s}, quern::Duration{5s}}) {
+    const quern::Task task =
+        client.wait(client.submit({.queue = "q", .type = "long", .timeout = timeout}).id, 60s);
+    REQUIRE(task.last_error);
+    CHECK(task.last_error->message == "half done");
+  }
+}
+
 TEST_CASE("a cancelled task's handler is asked to stop") {
   Quernd quernd;
   quern::Client client = quernd.client();

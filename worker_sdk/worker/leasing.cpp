@@ -71,6 +71,18 @@ std::optional<LeaseRequest> Pool::next_lease(bool quiet) {
   return request;
 }
 
+// A lease that is shorter than what we asked for was cut by the attempt's time-out. When it was
+// granted is known by the server's clock: at the first start, or not before the task was due.
+void Pool::expect_timeout(Attempt& attempt, SteadyTime now) const {
+  const Task& task = attempt.task;
+  Timestamp granted = task.created_at;
+  if (task.started_at) granted = std::max(granted, *task.started_at);
+  if (task.run_at) granted = std::max(granted, *task.run_at);
+  const Duration length = task.lease->expires_at - granted;
+  if (length <= Duration{0} || length + clock_tolerance >= options_.lease) return;
+  attempt.stop_at = now + length - std::min(timeout_notice, length / 4);
+}
+
 void Pool::begin(std::vector<Task> tasks, SteadyTime asked_at) {
   const std::lock_guard lock(mutex_);
   parked_ = false;
@@ -81,9 +93,11 @@ void Pool::begin(std::vector<Task> tasks, SteadyTime asked_at) {
     // The lease runs from when the server granted it, which was after we asked: so this is early.
     // A long poll makes it much too early; but then it was granted just now.
     const SteadyTime granted_at = std::max(asked_at, steady_clock::now() - Duration{1'000});
+    attempt->end_seen = steady_clock::now() + options_.lease;
     attempt->lease_until = granted_at + options_.lease;
     attempt->heartbeat_at = granted_at;
     attempt->heartbeat_due = granted_at + options_.heartbeat;
+    expect_timeout(*attempt, steady_clock::now());
     unstarted_.push_back(attempt);
     attempts_.emplace(attempt->task.lease->token, std::move(attempt));
     handler_wake_.notify_one();

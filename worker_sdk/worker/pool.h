@@ -51,11 +51,17 @@ class Pool {
  private:
   using SteadyTime = Attempt::SteadyTime;
 
+  // So long before its attempt's time-out a handler is asked to stop.
+  static constexpr Duration timeout_notice{1'000};
+  // By how much a lease may seem cut short when it is not: rounding, and clocks that are slewed.
+  static constexpr Duration clock_tolerance{250};
+
   // The caller of run().
   std::optional<Error> lease_until_stopped();  // the refusal, if the first call was refused
   std::optional<LeaseRequest> next_lease(bool quiet);
   void pause_leasing(Duration time);
   void begin(std::vector<Task> tasks, SteadyTime asked_at);
+  void expect_timeout(Attempt& attempt, SteadyTime now) const;
   void drain();
   bool wait_until_idle(Duration time_max, bool running_too);
   void release_unstarted();
@@ -73,6 +79,7 @@ class Pool {
   std::vector<Settlement> next_report();
   SteadyTime next_report_at() const;
   bool may_report() const { return parked_ || draining_; }
+  void stop_before_timeouts(SteadyTime now);
   void add_heartbeats(std::vector<Settlement>& batch, SteadyTime now);
 
   // Both of those that talk to the server.

@@ -29,6 +29,7 @@ std::vector<Settlement> Pool::next_report() {
   for (;;) {
     if (closed_) return {};
     const SteadyTime now = steady_clock::now();
+    stop_before_timeouts(now);
     if (now >= report_not_before_) {
       std::vector<Settlement> batch;
       if (may_report()) batch = outbox_.take();
@@ -44,9 +45,18 @@ Attempt::SteadyTime Pool::next_report_at() const {
   SteadyTime at = steady_clock::now() + std::chrono::hours(1);
   if (may_report() && !outbox_.empty()) at = std::min(at, report_not_before_);
   for (const auto& [token, attempt] : attempts_) {
+    at = std::min(at, attempt->stop_at);
     if (!attempt->lost) at = std::min(at, std::max(attempt->heartbeat_due, report_not_before_));
   }
   return at;
+}
+
+void Pool::stop_before_timeouts(SteadyTime now) {
+  for (const auto& [token, attempt] : attempts_) {
+    if (now < attempt->stop_at) continue;
+    attempt->stop_at = SteadyTime::max();
+    attempt->stop.request_stop();
+  }
 }
 
 void Pool::add_heartbeats(std::vector<Settlement>& batch, SteadyTime now) {
@@ -138,8 +148,20 @@ void Pool::settled_one(const Settlement& sent, const Settled& answer, SteadyTime
     attempt.lost = true;
     attempt.stop.request_stop();
   } else {
-    attempt.lease_until = sent_at + options_.lease;
-    if (answer.lease_expires_at) attempt.deadline = *answer.lease_expires_at;
+    const SteadyTime until = sent_at + options_.lease;
+    if (answer.lease_expires_at) {
+      // The lease's end moved less than time went by: the attempt's time-out cut it short.
+      const SteadyTime end = attempt.end_seen + (*answer.lease_expires_at - attempt.deadline);
+      if (end + clock_tolerance < until) {
+        attempt.stop_at = std::min(attempt.stop_at, end - timeout_notice);
+        attempt.end_seen = end;
+        report_wake_.notify_one();
+      } else if (*answer.lease_expires_at > attempt.deadline) {
+        attempt.end_seen = steady_clock::now() + options_.lease;
+      }
+      attempt.deadline = *answer.lease_expires_at;
+    }
+    attempt.lease_until = until;
   }
 }
 

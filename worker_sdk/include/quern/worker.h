@@ -86,7 +86,7 @@ class Context {
 
   // When the lease ends as of now, by the server's clock; heartbeats move it.
   Timestamp deadline() const;
-  // Requested when the result can no longer count (cancelled, timed out, lease lost) or the worker
+  // Requested when the task is cancelled, its lease lost or its time-out near, or when the worker
   // is shutting down and its grace time is over. A long handler looks at it now and then.
   std::stop_token stop_token() const;
   bool stop_requested() const { return stop_token().stop_requested(); }
