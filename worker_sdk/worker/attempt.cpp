@@ -66,6 +66,10 @@ Settlement run_handler(const Worker::Handler* handler, Context& context) {
     Settlement item = failed(task, error.type(), error.what());
     item.retry_after = std::clamp(error.after(), Duration{0}, limits::ten_years);
     return item;
+  } catch (const Release& error) {
+    Settlement item = settlement_for(task, SettleOp::release);
+    item.delay = std::clamp(error.after(), Duration{0}, limits::ten_years);
+    return item;
   } catch (const std::exception& error) {
     return failed(task, type_name(error), error.what());
   } catch (...) {

@@ -3,6 +3,7 @@
 // ApiError  every call of Client: the server refused, or could not be reached. code() says which.
 // Permanent thrown by a handler: the task can never succeed; straight to the dead-letter queue.
 // Retry     thrown by a handler: try again, after this long.
+// Release   thrown by a handler: give the task back for a while; the attempt does not count.
 // Anything else that a handler throws fails the attempt; the queue's retry policy decides what
 // next.
 #pragma once
@@ -58,6 +59,19 @@ class Retry : public std::runtime_error {
  private:
   Duration after_;
   std::string type_;
+};
+
+// For work that did not begin: something that it needs is not to be had just now. The task can be
+// leased again after this long, by any worker, and has lost no attempt. Nothing limits how often,
+// so give it time.
+class Release : public std::runtime_error {
+ public:
+  explicit Release(Duration after, const std::string& message = "the handler gave the task back")
+      : std::runtime_error(message), after_(after) {}
+  Duration after() const { return after_; }
+
+ private:
+  Duration after_;
 };
 
 }  // namespace quern

@@ -1,5 +1,9 @@
 // The inside of Worker: who leases, who runs handlers, who reports.
 //
+//   leasing.cpp    the caller of run()           draining.cpp   how a pool ends
+//   running.cpp    the handler threads           pool.cpp       the rest
+//   reporting.cpp  the reporter
+//
 // Shape    Three kinds of threads around one mutex:
 //            the caller of run()  leases as many tasks as there are free slots, and takes along the
 //                                 reports that have gathered: one round trip for both when busy
@@ -28,9 +32,9 @@
 
 namespace quern {
 
-class WorkerLoop {
+class Pool {
  public:
-  WorkerLoop(Client& client, WorkerOptions options);
+  Pool(Client& client, WorkerOptions options);
 
   void add(std::string type, Worker::Handler handler);  // before run(); empty type: any other
   void run();
@@ -39,17 +43,25 @@ class WorkerLoop {
 
   // For Context.
   Client& client() { return client_; }
+  OnceStore* once_store() const { return options_.once_store; }
+  void log(LogLevel level, const std::string& text);
   Timestamp deadline(const Attempt& attempt) const;
   void show_progress(Attempt& attempt, std::string json);
 
  private:
   using SteadyTime = Attempt::SteadyTime;
 
+  // So long before its attempt's time-out a handler is asked to stop.
+  static constexpr Duration timeout_notice{1'000};
+  // By how much a lease may seem cut short when it is not: rounding, and clocks that are slewed.
+  static constexpr Duration clock_tolerance{250};
+
   // The caller of run().
   std::optional<Error> lease_until_stopped();  // the refusal, if the first call was refused
   std::optional<LeaseRequest> next_lease(bool quiet);
   void pause_leasing(Duration time);
   void begin(std::vector<Task> tasks, SteadyTime asked_at);
+  void expect_timeout(Attempt& attempt, SteadyTime now) const;
   void drain();
   bool wait_until_idle(Duration time_max, bool running_too);
   void release_unstarted();
@@ -67,6 +79,7 @@ class WorkerLoop {
   std::vector<Settlement> next_report();
   SteadyTime next_report_at() const;
   bool may_report() const { return parked_ || draining_; }
+  void stop_before_timeouts(SteadyTime now);
   void add_heartbeats(std::vector<Settlement>& batch, SteadyTime now);
 
   // Both of those that talk to the server.
@@ -77,10 +90,9 @@ class WorkerLoop {
   void refused(const Settlement& sent, const Error& error);
   void undelivered(std::vector<Settlement> batch);
   void missed_heartbeat(Settlement beat);
+  static bool is_refusal(ErrorCode code);
   void server_answered();
   void server_failed(const Error& error);
-
-  void log(LogLevel level, const std::string& text);
 
   Client& client_;  // the handlers'
   WorkerOptions options_;
