@@ -19,6 +19,7 @@
 
 #include "quern/errors.h"
 #include "quern/queue.h"
+#include "quern/server_info.h"
 #include "quern/task.h"
 
 namespace quern {
@@ -93,8 +94,8 @@ struct LeaseAnswer {
   std::vector<Settled> settled;
 };
 
-// Which dead tasks to redrive: of these `ids`, or of `all`, those that match the rest. One of the
-// two must be said, so that an empty list of ids never means everything.
+// Which dead tasks to redrive or discard: of these `ids`, or of `all`, those that match the rest.
+// One of the two must be said, so that an empty list of ids never means everything.
 struct DeadFilter {
   std::vector<std::string> ids;
   bool all = false;
@@ -157,6 +158,13 @@ class Client {
   Queue queue_patch(std::string_view name, std::string_view merge_patch);
   Queue queue_pause(std::string_view name);
   Queue queue_resume(std::string_view name);
+  // Deletes the tasks that are in any of `states` and says how many those were: they are gone.
+  // `running` is refused, as is an empty list. Not repeated after a lost answer, since a second
+  // purge would also take what came in between.
+  std::uint64_t queue_purge(std::string_view name, const std::vector<TaskState>& states);
+  // queue_not_empty: it has unfinished or dead tasks, which `force` discards with it. Not repeated
+  // after a lost answer.
+  void queue_delete(std::string_view name, bool force = false);
 
   // --- Dead letters ---
 
@@ -164,6 +172,16 @@ class Client {
   // How many were chosen. Not repeated after a lost answer: look at the queue, then decide.
   std::uint64_t dead_redrive(std::string_view queue, const DeadFilter& filter,
                              const RedriveOptions& options = {});
+  // The same, but they are gone.
+  std::uint64_t dead_discard(std::string_view queue, const DeadFilter& filter);
+
+  // --- The server ---
+
+  ServerInfo info();
+  // Throws when no Quern server answers; one that is not ready is alive all the same. Not repeated.
+  void check_alive();
+  // Whether the server takes work now; throws when no Quern server answers. Not repeated.
+  Readiness readiness();
 
  private:
   struct Impl;

@@ -1,0 +1,36 @@
+// The real server on a folder of its own, which can be killed and comes back at the same address.
+//
+// Threads  one.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "support/server.h"
+#include "support/temp_dir.h"
+
+namespace quern::test {
+
+class Quernd {
+ public:
+  Quernd() { start(); }
+
+  void start() {
+    server_.emplace(ServerOptions{.data = dir_.path(), .port = port_});
+    port_ = server_->port();
+  }
+  void kill() {
+    server_->kill();
+    server_.reset();
+  }
+  std::uint16_t port() const { return port_; }
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+
+ private:
+  TempDir dir_;
+  std::uint16_t port_ = 0;
+  std::optional<Server> server_;
+};
+
+}  // namespace quern::test

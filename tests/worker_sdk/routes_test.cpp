@@ -1,0 +1,100 @@
+// Operators' routes of Client against the real server.
+#include <doctest/doctest.h>
+
+#include "api_error.h"
+#include "quern/quern.h"
+#include "quernd.h"
+
+using namespace std::chrono_literals;
+using quern::ErrorCode;
+using quern::NewTask;
+using quern::TaskState;
+using quern::test::code_of;
+using quern::test::Quernd;
+
+namespace {
+
+// Dead tasks of these types, one each.
+void add_dead(quern::Client& client, const std::string& queue,
+              const std::vector<std::string>& types) {
+  std::vector<NewTask> tasks;
+  for (const std::string& type : types) tasks.push_back({.queue = queue, .type = type});
+  client.submit_batch(tasks);
+  for (const quern::Task& leased : client.lease({.queues = {queue}, .max_tasks = 1000}).tasks) {
+    client.fail(leased, {.type = leased.type + "Error", .message = "no"}, false);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a purge deletes the tasks of the states it names, and no others") {
+  const Quernd quernd;
+  quern::Client client({.server = quernd.url()});
+  const auto ready =
+      client.submit_batch({{.queue = "q", .type = "t"}, {.queue = "q", .type = "t"}});
+  const quern::Task later = client.submit({.queue = "q", .type = "t", .delay = 1h});
+  CHECK(client.queue_purge("q", {TaskState::ready}) == 2);
+  CHECK(client.queue_purge("q", {TaskState::ready, TaskState::dead}) == 0);
+  CHECK(code_of([&] { client.get(ready[0].id); }) == ErrorCode::task_not_found);
+  CHECK(client.get(later.id).state == TaskState::scheduled);
+  CHECK(code_of([&] { client.queue_purge("q", {TaskState::running}); }) ==
+        ErrorCode::invalid_argument);
+  CHECK(code_of([&] { client.queue_purge("q", {}); }) == ErrorCode::invalid_argument);
+  CHECK(code_of([&] { client.queue_purge("nowhere", {TaskState::ready}); }) ==
+        ErrorCode::queue_not_found);
+}
+
+TEST_CASE("a queue that still holds tasks is deleted only by force") {
+  const Quernd quernd;
+  quern::Client client({.server = quernd.url()});
+  client.queue_set("empty", {});
+  client.queue_delete("empty");
+  CHECK(code_of([&] { client.queue("empty"); }) == ErrorCode::queue_not_found);
+  CHECK(code_of([&] { client.queue_delete("empty"); }) == ErrorCode::queue_not_found);
+
+  client.submit({.queue = "full", .type = "t"});
+  CHECK(code_of([&] { client.queue_delete("full"); }) == ErrorCode::queue_not_empty);
+  client.queue_delete("full", true);
+  CHECK(code_of([&] { client.queue("full"); }) == ErrorCode::queue_not_found);
+}
+
+TEST_CASE("dead tasks are discarded by filter") {
+  const Quernd quernd;
+  quern::Client client({.server = quernd.url()});
+  add_dead(client, "q", {"a", "b", "b", "c", "c"});
+  REQUIRE(client.queue("q").counts.dead == 5);
+  CHECK(client.dead_discard("q", {.all = true, .type = "b"}) == 2);
+  CHECK(client.dead_discard("q", {.all = true, .error_type = "cError", .limit = 1}) == 1);
+  const std::string id = client.dead_list("q").items.at(0).id;
+  CHECK(client.dead_discard("q", {.ids = {id}}) == 1);
+  CHECK(client.queue("q").counts.dead == 1);
+  CHECK(code_of([&] { client.dead_discard("q", {}); }) == ErrorCode::invalid_argument);
+}
+
+TEST_CASE("a redrive may move tasks into another queue, at a rate") {
+  const Quernd quernd;
+  quern::Client client({.server = quernd.url()});
+  add_dead(client, "q", {"a", "b"});
+  CHECK(client.dead_redrive("q", {.all = true, .dead_reason = quern::DeadReason::not_retryable},
+                            {.to_queue = "second", .rate_per_second = 1000}) == 2);
+  const auto leased = client.lease({.queues = {"second"}, .max_tasks = 1, .wait = 30s});
+  CHECK(leased.tasks.size() == 1);
+}
+
+TEST_CASE("a server says what it is, that it lives and that it takes work") {
+  Quernd quernd;
+  quern::Client client({.server = quernd.url(), .retry_for = 0ms});
+  client.check_alive();
+  CHECK(client.readiness().ready);
+  const quern::ServerInfo info = client.info();
+  CHECK_FALSE(info.version.empty());
+  CHECK(info.durability == "fsync");
+  CHECK(info.limits.batch_tasks_max == 10'000);
+  CHECK(info.limits.payload_bytes_max == 1 << 20);
+  CHECK(info.limits.wait_max == 60s);
+  CHECK(to_json(info).find(R"("batch_tasks_max":10000)") != std::string::npos);
+
+  quernd.kill();
+  CHECK(code_of([&] { client.check_alive(); }) == ErrorCode::unreachable);
+  CHECK(code_of([&] { client.readiness(); }) == ErrorCode::unreachable);
+}

@@ -1,0 +1,50 @@
+// GET /healthz, /readyz, /info.
+#include "client/impl.h"
+#include "wire/server_info_json.h"
+
+namespace quern {
+
+using sdk::Call;
+using sdk::Repeat;
+
+namespace {
+
+// {"status": "<expected>"}
+auto status_reader(std::string_view expected) {
+  return [expected](JsonReader& json, std::string& status) {
+    return sdk::read_object(
+               json,
+               [&](std::string_view key) { return key == "status" && json.read_string(status); }) &&
+           status == expected;
+  };
+}
+
+bool says_not_ready(ErrorCode code) {
+  return code == ErrorCode::recovering || code == ErrorCode::draining ||
+         code == ErrorCode::read_only || code == ErrorCode::store_unavailable;
+}
+
+}  // namespace
+
+ServerInfo Client::info() {
+  const Call call{.method = "GET", .target = "/info"};
+  return impl_->ask<ServerInfo>(call, sdk::read_server_info);
+}
+
+void Client::check_alive() {
+  const Call call{.method = "GET", .target = "/healthz", .repeat = Repeat::never};
+  impl_->ask<std::string>(call, status_reader("alive"));
+}
+
+Readiness Client::readiness() {
+  const Call call{.method = "GET", .target = "/readyz", .repeat = Repeat::never};
+  try {
+    impl_->ask<std::string>(call, status_reader("ready"));
+    return {.ready = true, .reason = {}};
+  } catch (const ApiError& error) {
+    if (!says_not_ready(error.code())) throw;
+    return {.ready = false, .reason = error.error()};
+  }
+}
+
+}  // namespace quern
