@@ -44,20 +44,21 @@ void read_metadata(const std::vector<std::string>& pairs, NewTask& task) {
 ExitCode submit(Session& session, Submit& options) {
   options.task.payload = read_payload(options.payload);
   read_metadata(options.metadata, options.task);
-  Task task = session.client().submit(options.task);
+  Task task = session.ask([&](Client& client) { return client.submit(options.task); });
   if (task.replayed) {
     std::cerr << "This idempotency key was used before; nothing new was submitted.\n";
   }
   if (!options.wait) {
-    std::cout << (session.json ? to_json(task) : task.id) << '\n';
+    std::cout << (session.json ? one_line(to_json(task)) : task.id) << '\n';
     return exit_ok;
   }
   task = session.client().wait(task.id, *options.wait);
   if (session.json) {
-    std::cout << to_json(task) << '\n';
+    std::cout << one_line(to_json(task)) << '\n';
   } else {
-    print_task(std::cout, task);
+    print_task(std::cout, task, session.look());
   }
+  if (!is_terminal(task.state)) return exit_not_in_time;
   return task.state == TaskState::succeeded ? exit_ok : exit_refused;
 }
 
