@@ -1,0 +1,5 @@
+#include <CLI/App.hpp>
+#include "commands/commands.h"
+namespace quern::cli {
+void add_trace(CLI::App&, Session&) {}
+}

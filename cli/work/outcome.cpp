@@ -6,17 +6,18 @@
 #include "quern/protocol/json_reader.h"
 #include "quern/protocol/json_writer.h"
 
+// Retried as the queue says. In no namespace, since the SDK takes the error's type from the class's
+// full name.
+class CommandFailed : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 namespace quern::cli {
 namespace {
 
 // Enough for a stack trace's end, and a fraction of the 64 KiB that a message may have.
 constexpr std::size_t tail_bytes_max = 4'096;
-
-// Retried as the queue says. The SDK takes the error type from the name of the class.
-class CommandFailed : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
 
 std::size_t sequence_length(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
