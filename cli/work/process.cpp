@@ -4,7 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -125,7 +125,7 @@ class Process {
       ::waitpid(pid_, nullptr, 0);
       throw std::system_error(error, std::generic_category(), options_.command.front());
     }
-    exited_ = Descriptor(::pidfd_open(pid_, 0));
+    exited_ = Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
     wake_ = Descriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     input_ = std::move(input.write);
     output_ = std::move(output.read);
