@@ -14,9 +14,9 @@ namespace {
 void add_global_options(CLI::App& app, Session& session) {
   app.set_version_flag("--version", "qctl " + std::string(version));
   ConnectionFlags& flags = session.flags;
-  app.add_option("--server", flags.server,
-                 "Where the server is; or set QUERN_SERVER (default: " +
-                     std::string(default_server) + ")")
+  app.add_option(
+         "--server", flags.server,
+         "Where the server is; or set QUERN_SERVER (default: " + std::string(default_server) + ")")
       ->type_name("URL");
   app.add_option("--profile", flags.profile,
                  "A server from the configuration file; or set QUERN_PROFILE")

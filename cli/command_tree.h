@@ -1,5 +1,5 @@
-// All commands and options of qctl. The parser, --help, the manual page and the completions are made
-// from this one tree.
+// All commands and options of qctl. The parser, --help, the manual page and the completions are
+// made from this one tree.
 #pragma once
 
 #include <CLI/App.hpp>

@@ -21,7 +21,8 @@ struct ConnectionFlags {
 
 struct Connection {
   std::string server;
-  std::string origin;  // who named the server: "--server", "QUERN_SERVER", "profile x", "the default"
+  std::string
+      origin;  // who named the server: "--server", "QUERN_SERVER", "profile x", "the default"
   std::string token;
   std::string ca_file;
 };

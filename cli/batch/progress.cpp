@@ -86,7 +86,8 @@ std::string BatchProgress::text() const {
   const auto rate = static_cast<std::uint64_t>(static_cast<double>(tasks) / std::max(seconds, 0.1));
   std::string text;
   if (bytes_total_ && *bytes_total_ != 0) {
-    const double done = std::min(1.0, static_cast<double>(bytes_) / static_cast<double>(*bytes_total_));
+    const double done =
+        std::min(1.0, static_cast<double>(bytes_) / static_cast<double>(*bytes_total_));
     const auto filled = static_cast<std::size_t>(done * bar_columns);
     text += "[" + std::string(filled, '#') + std::string(bar_columns - filled, '.') + "] " +
             std::to_string(static_cast<int>(done * 100)) + " %  ";
@@ -98,8 +99,8 @@ std::string BatchProgress::text() const {
   text += grouped(tasks) + " tasks  " + grouped(rate) + "/s";
   const Clock::time_point advanced{Clock::duration{advanced_at_.load()}};
   if (now - advanced > quiet_max) {
-    text += "  no answer for " +
-            duration_text(std::chrono::duration_cast<Duration>(now - advanced));
+    text +=
+        "  no answer for " + duration_text(std::chrono::duration_cast<Duration>(now - advanced));
   }
   return text;
 }

@@ -8,9 +8,9 @@
 namespace quern::cli {
 
 struct BatchOptions {
-  std::string path;        // "-" is standard input
+  std::string path;  // "-" is standard input
   std::string key_prefix = "batch";
-  bool payloads = false;   // each line is a payload
+  bool payloads = false;  // each line is a payload
   std::uint64_t from_line = 1;
 };
 

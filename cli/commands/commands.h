@@ -16,8 +16,8 @@ void add_list(CLI::App& app, Session& session);
 void add_cancel(CLI::App& app, Session& session);
 void add_trace(CLI::App& app, Session& session);
 void add_queues(CLI::App& app, Session& session);
-void add_queue(CLI::App& app, Session& session);         // queue get|set|pause|resume|purge|delete
-void add_queue_set(CLI::App& queue, Session& session);   // of those, the one
+void add_queue(CLI::App& app, Session& session);        // queue get|set|pause|resume|purge|delete
+void add_queue_set(CLI::App& queue, Session& session);  // of those, the one
 void add_queue_removal(CLI::App& queue, Session& session);  // of those, purge and delete
 void add_top(CLI::App& app, Session& session);
 void add_dead(CLI::App& app, Session& session);  // dead list|show|redrive|discard

@@ -93,8 +93,8 @@ void print_lines(std::ostream& out, std::string_view text) {
 ExitCode show(Session& session, const std::string& id) {
   const Task task = session.ask([&](Client& client) { return client.get(id); });
   if (task.state != TaskState::dead) {
-    std::cerr << "qctl: task " << printable(task.id) << " is not dead but "
-              << to_string(task.state) << "; qctl get shows it\n";
+    std::cerr << "qctl: task " << printable(task.id) << " is not dead but " << to_string(task.state)
+              << "; qctl get shows it\n";
     return exit_refused;
   }
   if (session.json) {
@@ -120,9 +120,8 @@ void add_dead_show(CLI::App& dead, Session& session) {
       "show", "Show a dead task: every attempt that failed, the last error in full");
   command->add_option("id", *id, "The task's id")->required();
   add_examples(*command, "  qctl dead show 019a9f3c-7d11-7000-8000-2a6f5e0b1c22\n");
-  command->callback([&session, id] {
-    session.action = [&session, id] { return show(session, *id); };
-  });
+  command->callback(
+      [&session, id] { session.action = [&session, id] { return show(session, *id); }; });
 }
 
 void add_dead(CLI::App& app, Session& session) {

@@ -29,8 +29,7 @@ DeadFilter DeadFlags::finish(std::vector<std::string> ids, const std::string& co
   filter_.ids = std::move(ids);
   filter_.all = filter_.ids.empty() && (filter_.all || filtered());
   if (filter_.ids.empty() && !filter_.all) {
-    throw UsageError(command +
-                     ": say which tasks: ids, a filter such as --error-type, or --all");
+    throw UsageError(command + ": say which tasks: ids, a filter such as --error-type, or --all");
   }
   filter_.dead_reason = dead_reason_from(reason_);
   return filter_;

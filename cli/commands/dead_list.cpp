@@ -24,8 +24,10 @@ struct DeadList {
 void print_dead(const std::vector<Task>& tasks, const Look& look) {
   Table table({{"ID"}, {"TYPE"}, {"REASON"}, {"ATTEMPTS"}, {"DIED"}, {"LAST ERROR"}});
   for (const Task& task : tasks) {
-    table.add({printable(task.id), shortened(task.type, 24),
-               {std::string(to_string(task.dead_reason)), Colour::red}, attempts_text(task),
+    table.add({printable(task.id),
+               shortened(task.type, 24),
+               {std::string(to_string(task.dead_reason)), Colour::red},
+               attempts_text(task),
                task.finished_at ? relative_text(*task.finished_at, wall_clock_now()) : "-",
                task.last_error ? error_text(*task.last_error) : ""});
   }
@@ -39,9 +41,9 @@ ExitCode list_dead(Session& session, DeadList& options) {
   std::uint64_t shown = 0;
   PageOptions page{.cursor = options.cursor};
   do {
-    page.limit = options.all ? 1'000
-                             : static_cast<std::uint32_t>(std::min<std::uint64_t>(
-                                   wanted - shown, 1'000));
+    page.limit = options.all
+                     ? 1'000
+                     : static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted - shown, 1'000));
     const auto answer =
         session.ask([&](Client& client) { return client.dead_list(options.queue, page); });
     std::vector<Task> matching;
@@ -79,7 +81,8 @@ void add_dead_list(CLI::App& dead, Session& session) {
                "  qctl dead list emails --all --json | jq -r .last_error.type | sort | uniq -c\n");
   command->callback([&session, options] {
     session.action = [&session, options] {
-      if (options->filter.limit() == std::uint64_t{0}) throw UsageError("--limit must be at least 1");
+      if (options->filter.limit() == std::uint64_t{0})
+        throw UsageError("--limit must be at least 1");
       return list_dead(session, *options);
     };
   });

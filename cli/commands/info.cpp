@@ -21,10 +21,10 @@ void add_info(CLI::App& app, Session& session) {
       }
       Table table({{"SERVER"}, {printable(session.connection().server)}});
       table.add({"named by", session.connection().origin});
-      table.add({"version", printable(info.version) +
-                                (info.version == version
-                                     ? ""
-                                     : " (this is qctl " + std::string(version) + ")")});
+      table.add(
+          {"version",
+           printable(info.version) +
+               (info.version == version ? "" : " (this is qctl " + std::string(version) + ")")});
       table.add({"build", printable(info.build)});
       table.add({"storage", printable(info.rocksdb)});
       table.add({"durability", printable(info.durability)});

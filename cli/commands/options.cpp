@@ -9,8 +9,8 @@ namespace {
 
 Duration duration_or_throw(const std::string& name, const std::string& text) {
   if (const auto duration = parse_duration(text)) return *duration;
-  throw CLI::ValidationError(
-      name, "\"" + text + "\" is no duration; write 500ms, 90s, 5m, 1h30m or 2d");
+  throw CLI::ValidationError(name,
+                             "\"" + text + "\" is no duration; write 500ms, 90s, 5m, 1h30m or 2d");
 }
 
 template <typename Value>
@@ -18,8 +18,7 @@ CLI::Option* add_duration_to(CLI::App& app, const std::string& name, Value& valu
                              const std::string& description) {
   return app
       .add_option_function<std::string>(
-          name,
-          [&value, name](const std::string& text) { value = duration_or_throw(name, text); },
+          name, [&value, name](const std::string& text) { value = duration_or_throw(name, text); },
           description)
       ->type_name("DURATION");
 }
@@ -66,8 +65,9 @@ CLI::Option* add_choice(CLI::App& app, const std::string& name, std::string& val
 }
 
 void add_colour(CLI::App& app, ColourWhen& when) {
-  static const std::map<std::string, ColourWhen> names{
-      {"auto", ColourWhen::automatic}, {"always", ColourWhen::always}, {"never", ColourWhen::never}};
+  static const std::map<std::string, ColourWhen> names{{"auto", ColourWhen::automatic},
+                                                       {"always", ColourWhen::always},
+                                                       {"never", ColourWhen::never}};
   app.add_option_function<std::string>(
          "--color",
          [&when](const std::string& text) {

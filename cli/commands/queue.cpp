@@ -140,7 +140,9 @@ CLI::App* add_verb(CLI::App& queue, Session& session, const std::string& verb,
   command->add_option("name", *name, "The queue's name")->required();
   add_examples(*command, "  qctl queue " + verb + " emails\n");
   command->callback([&session, name, ask] {
-    session.action = [&session, name, ask] { return show(session, session.ask([&](Client& client) { return ask(client, *name); })); };
+    session.action = [&session, name, ask] {
+      return show(session, session.ask([&](Client& client) { return ask(client, *name); }));
+    };
   });
   return command;
 }

@@ -26,8 +26,8 @@ ExitCode redrive_tasks(Session& session, const std::vector<std::string>& ids) {
 }
 
 ExitCode redrive_queue(Session& session, Redrive& redrive) {
-  const DeadFilter filter = redrive.filter.finish(
-      {redrive.targets.begin() + 1, redrive.targets.end()}, "redrive");
+  const DeadFilter filter =
+      redrive.filter.finish({redrive.targets.begin() + 1, redrive.targets.end()}, "redrive");
   const std::uint64_t count = session.ask([&](Client& client) {
     return client.dead_redrive(redrive.targets.front(), filter, redrive.options);
   });
@@ -61,9 +61,11 @@ void add_redrive(CLI::App& app, Session& session) {
       ->required();
   options->filter.add_all(*command);
   options->filter.add_to(*command, "At most so many, those that died first");
-  command->add_option("--to-queue", options->options.to_queue, "Into this queue instead")->type_name("QUEUE");
-  command->add_option("--rate", options->options.rate_per_second,
-                      "So many a second instead of all at once")
+  command->add_option("--to-queue", options->options.to_queue, "Into this queue instead")
+      ->type_name("QUEUE");
+  command
+      ->add_option("--rate", options->options.rate_per_second,
+                   "So many a second instead of all at once")
       ->type_name("NUMBER");
   add_examples(*command,
                "  qctl redrive 019a9f3c-7d11-7000-8000-2a6f5e0b1c22\n"

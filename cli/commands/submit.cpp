@@ -81,7 +81,8 @@ void add_batch(CLI::App& command, BatchOptions& batch,
                   "other tasks")
       ->type_name("TEXT")
       ->needs(path);
-  command.add_flag("--payloads", batch.payloads, "Each line of the batch is a payload")->needs(path);
+  command.add_flag("--payloads", batch.payloads, "Each line of the batch is a payload")
+      ->needs(path);
   command.add_option("--from-line", batch.from_line, "Skip the lines of the batch before this one")
       ->check(CLI::PositiveNumber)
       ->type_name("NUMBER")
@@ -108,7 +109,7 @@ void add_submit(CLI::App& app, Session& session) {
   add_duration(*command, "--lease", task.lease, "How long a worker holds it without a heartbeat");
   add_duration(*command, "--timeout", task.timeout, "Hard limit of one attempt");
   CLI::Option* key = command->add_option("-k,--key", task.idempotency_key,
-                      "Idempotency key: the same key again is the same task");
+                                         "Idempotency key: the same key again is the same task");
   command->add_option("--correlation-id", task.correlation_id,
                       "Groups the tasks of one business operation");
   command->add_option("-m,--metadata", options->metadata, "name=value, as often as you like")
@@ -116,15 +117,16 @@ void add_submit(CLI::App& app, Session& session) {
   CLI::Option* wait = add_duration(*command, "--wait", options->wait,
                                    "Wait so long for the task to finish, then show it");
   add_batch(*command, options->batch, {payload, key, wait});
-  add_examples(*command,
-               "  qctl submit send_email '{\"to\": \"ada@example.com\"}' --queue emails\n"
-               "  qctl submit report @report.json --delay 1h --key report-2026-11-23\n"
-               "  generate | qctl submit import - --wait 5m\n"
-               "  qctl submit --batch tasks.ndjson --queue imports\n"
-               "  jq -c .[] docs.json | qctl submit index --batch - --payloads\n"
-               "\nA batch may be run again after any kind of end: the idempotency key of a line is\n"
-               "made of --key-prefix, the line's number and everything that its task says, so what\n"
-               "is on the server already is not submitted twice.\n");
+  add_examples(
+      *command,
+      "  qctl submit send_email '{\"to\": \"ada@example.com\"}' --queue emails\n"
+      "  qctl submit report @report.json --delay 1h --key report-2026-11-23\n"
+      "  generate | qctl submit import - --wait 5m\n"
+      "  qctl submit --batch tasks.ndjson --queue imports\n"
+      "  jq -c .[] docs.json | qctl submit index --batch - --payloads\n"
+      "\nA batch may be run again after any kind of end: the idempotency key of a line is\n"
+      "made of --key-prefix, the line's number and everything that its task says, so what\n"
+      "is on the server already is not submitted twice.\n");
   command->callback([&session, options] {
     session.action = [&session, options] { return submit(session, *options); };
   });

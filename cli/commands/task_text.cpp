@@ -86,8 +86,11 @@ void print_task(std::ostream& out, const Task& task, const Look& look) {
 void print_tasks(std::ostream& out, const std::vector<Task>& tasks, const Look& look) {
   Table table({{"ID"}, {"QUEUE"}, {"TYPE"}, {"STATE"}, {"ATTEMPTS"}, {"CREATED"}, {"LAST ERROR"}});
   for (const Task& task : tasks) {
-    table.add({printable(task.id), shortened(task.queue, 24), shortened(task.type, 24),
-               {std::string(to_string(task.state)), colour_of(task.state)}, attempts_text(task),
+    table.add({printable(task.id),
+               shortened(task.queue, 24),
+               shortened(task.type, 24),
+               {std::string(to_string(task.state)), colour_of(task.state)},
+               attempts_text(task),
                relative_text(task.created_at, wall_clock_now()),
                task.last_error ? error_text(*task.last_error) : ""});
   }

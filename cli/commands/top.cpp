@@ -47,7 +47,8 @@ double rate(std::uint64_t before, std::uint64_t now, double seconds) {
 // Looks at the server in a thread of its own, so that keys work while it is slow.
 class Watch {
  public:
-  Watch(ClientOptions options, Duration interval) : client_(std::move(options)), interval_(interval) {}
+  Watch(ClientOptions options, Duration interval)
+      : client_(std::move(options)), interval_(interval) {}
 
   void run_until(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
@@ -90,7 +91,8 @@ class Watch {
       Row row{.queue = std::move(queue)};
       if (const auto before = counts_.find(row.queue.name); before != counts_.end()) {
         row.submitted_per_second = rate(all(before->second), all(row.queue.counts), seconds);
-        row.finished_per_second = rate(finished(before->second), finished(row.queue.counts), seconds);
+        row.finished_per_second =
+            rate(finished(before->second), finished(row.queue.counts), seconds);
       }
       rows.push_back(std::move(row));
     }
@@ -145,12 +147,15 @@ std::vector<std::string> table_lines(const std::vector<Row>& rows, const Look& l
                {""}});
   for (const Row& row : rows) {
     const QueueCounts& counts = row.queue.counts;
-    table.add({shortened(row.queue.name, 32), grouped(counts.ready),
+    table.add({shortened(row.queue.name, 32),
+               grouped(counts.ready),
                row.queue.oldest_ready_age ? duration_text(*row.queue.oldest_ready_age) : "-",
                {grouped(counts.running), counts.running != 0 ? Colour::cyan : Colour::plain},
-               grouped(counts.retrying), grouped(counts.scheduled),
+               grouped(counts.retrying),
+               grouped(counts.scheduled),
                {grouped(counts.dead), counts.dead != 0 ? Colour::red : Colour::plain},
-               rate_text(row.submitted_per_second), rate_text(row.finished_per_second),
+               rate_text(row.submitted_per_second),
+               rate_text(row.finished_per_second),
                {row.queue.settings.paused ? "paused" : "", Colour::yellow}});
   }
   std::ostringstream out;
@@ -194,7 +199,8 @@ std::vector<std::string> frame(const Snapshot& seen, char by, const std::string&
   if (lines.size() >= size.rows) {
     lines.resize(size.rows - 1);  // the last row is for the keys
   }
-  lines.push_back(look.paint(Colour::dim, "q quit   sort: n name  r ready  u running  d dead  o oldest"));
+  lines.push_back(
+      look.paint(Colour::dim, "q quit   sort: n name  r ready  u running  d dead  o oldest"));
   for (std::string& line : lines) line = cut(line, size.columns);
   return lines;
 }

@@ -65,7 +65,8 @@ class Tree {
 std::string offset_text(Timestamp time, Timestamp start) {
   const std::int64_t ms = std::max<std::int64_t>((time - start).count(), 0);
   const std::string fraction = std::to_string(1'000 + ms % 1'000).substr(1);
-  const std::string text = "+" + grouped(static_cast<std::uint64_t>(ms / 1'000)) + "." + fraction + "s";
+  const std::string text =
+      "+" + grouped(static_cast<std::uint64_t>(ms / 1'000)) + "." + fraction + "s";
   return std::string(text.size() < 12 ? 12 - text.size() : 0, ' ') + text + "  ";
 }
 
@@ -77,15 +78,16 @@ class TraceView {
   void print(const Task& task, const std::string& indent, bool last, bool root) const {
     const std::string branch = root ? "" : indent + (last ? "└─ " : "├─ ");
     const std::string below = root ? "" : indent + (last ? "   " : "│  ");
-    line(task.created_at, branch + look_.paint(Colour::bold, printable(task.type)) + " in " +
-                              printable(task.queue) + "  " +
-                              look_.paint(colour_of(task.state), std::string(to_string(task.state))) +
-                              "  " + times(task) + "  " + printable(task.id));
+    line(task.created_at,
+         branch + look_.paint(Colour::bold, printable(task.type)) + " in " + printable(task.queue) +
+             "  " + look_.paint(colour_of(task.state), std::string(to_string(task.state))) + "  " +
+             times(task) + "  " + printable(task.id));
     const auto& children = tree_.children(&task);
     const std::string rail = below + (children.empty() ? "   " : "│  ");
     for (const Failure& failure : task.failures) {
-      line(failure.at, rail + look_.paint(Colour::red, "attempt " + std::to_string(failure.attempt) +
-                                                           " failed: ") +
+      line(failure.at, rail +
+                           look_.paint(Colour::red,
+                                       "attempt " + std::to_string(failure.attempt) + " failed: ") +
                            shortened(error_text(failure.error), 100));
     }
     for (std::size_t i = 0; i < children.size(); ++i) {
@@ -113,12 +115,12 @@ class TraceView {
   const Look& look_;
 };
 
-void print_trace(const std::string& correlation_id, const std::vector<Task>& tasks, const Tree& tree,
-                 const Look& look) {
+void print_trace(const std::string& correlation_id, const std::vector<Task>& tasks,
+                 const Tree& tree, const Look& look) {
   const Timestamp start = tasks.front().created_at;
   std::cout << look.paint(Colour::bold, printable(correlation_id)) << "  "
-            << tasks_text(tasks.size()) << ", begun "
-            << relative_text(start, wall_clock_now()) << " (" << to_rfc3339(start) << ")\n";
+            << tasks_text(tasks.size()) << ", begun " << relative_text(start, wall_clock_now())
+            << " (" << to_rfc3339(start) << ")\n";
   const TraceView view(tree, start, look);
   for (const Task* root : tree.children(nullptr)) view.print(*root, "", true, true);
 }
@@ -158,9 +160,8 @@ void add_trace(CLI::App& app, Session& session) {
   command->add_option("correlation-id", *id, "Correlation id, or the id of one of its tasks")
       ->required();
   add_examples(*command, "  qctl trace order-4711\n");
-  command->callback([&session, id] {
-    session.action = [&session, id] { return trace(session, *id); };
-  });
+  command->callback(
+      [&session, id] { session.action = [&session, id] { return trace(session, *id); }; });
 }
 
 }  // namespace quern::cli

@@ -42,7 +42,8 @@ ExitCode wait(Session& session, const Wait& options) {
 void add_wait(CLI::App& app, Session& session) {
   auto options = std::make_shared<Wait>();
   CLI::App* command = app.add_subcommand(
-      "wait", "Wait until a task is finished, then show it; exits with 1 unless it succeeded, with 5 when "
+      "wait",
+      "Wait until a task is finished, then show it; exits with 1 unless it succeeded, with 5 when "
       "the time is over");
   command->add_option("id", options->id, "The task's id")->required();
   add_duration(*command, "--timeout", options->timeout, "Give up after this time (default: never)");

@@ -108,20 +108,18 @@ std::string run_command(Context& context, const Work& options, const Connection&
       .output_bytes_max = limits::payload_bytes_max,
       .timeout = options.timeout,
       .kill_after = options.kill_after,
-      .on_error_output =
-          [&](std::string_view bytes) {
-            errors.add(bytes);
-            // What people debug with goes where they look.
-            [[maybe_unused]] const ssize_t shown =
-                ::write(STDERR_FILENO, bytes.data(), bytes.size());
-          }};
+      .on_error_output = [&](std::string_view bytes) {
+        errors.add(bytes);
+        // What people debug with goes where they look.
+        [[maybe_unused]] const ssize_t shown = ::write(STDERR_FILENO, bytes.data(), bytes.size());
+      }};
   const auto started = std::chrono::steady_clock::now();
   const auto took = [&] {
     return std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - started);
   };
   try {
-    std::string result = outcome_of(run_process(process, context.stop_token()), errors,
-                                    result_as(options.result));
+    std::string result =
+        outcome_of(run_process(process, context.stop_token()), errors, result_as(options.result));
     report.ended(context.task(), "succeeded", took());
     return result;
   } catch (const std::exception& error) {
@@ -155,8 +153,8 @@ ExitCode work(Session& session, Work& options) {
 void add_work(CLI::App& app, Session& session) {
   auto options = std::make_shared<Work>();
   WorkerOptions& worker = options->worker;
-  CLI::App* command =
-      app.add_subcommand("work", "Run a program for each task of a queue: a worker in any language");
+  CLI::App* command = app.add_subcommand(
+      "work", "Run a program for each task of a queue: a worker in any language");
   command->add_option("command", options->command, "The program and its arguments, behind --")
       ->required();
   command->add_option("-q,--queue", worker.queues, "Queue to take tasks from; may be repeated")

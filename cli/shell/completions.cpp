@@ -80,12 +80,11 @@ std::string case_tables(const CommandModel& root, const std::string& indent) {
       values += option.is_file() ? "files=1" : "words=" + quoted(joined(option.choices, " "));
       values += "; known=1 ;;\n";
     }
-    words += indent + quoted(command->path) + ") words=" +
-             quoted(joined(words_at(root, *command), " ")) + " ;;\n";
+    words += indent + quoted(command->path) +
+             ") words=" + quoted(joined(words_at(root, *command), " ")) + " ;;\n";
   }
   return "  case \"$path:$previous\" in\n" + values +
-         "  esac\n  if [[ -z $known ]]; then\n    case \"$path\" in\n" + words +
-         "    esac\n  fi\n";
+         "  esac\n  if [[ -z $known ]]; then\n    case \"$path\" in\n" + words + "    esac\n  fi\n";
 }
 
 // Follows the words typed so far down the tree.
@@ -93,8 +92,8 @@ std::string case_steps(const CommandModel& root) {
   std::string steps;
   for (const CommandModel* command : flattened(root)) {
     for (const CommandModel& child : command->commands) {
-      steps += "      " + quoted(command->path + " " + child.name) + ") path=" +
-               quoted(child.path) + " ;;\n";
+      steps += "      " + quoted(command->path + " " + child.name) +
+               ") path=" + quoted(child.path) + " ;;\n";
     }
   }
   return steps;

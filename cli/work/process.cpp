@@ -4,8 +4,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/syscall.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -163,12 +163,12 @@ class Process {
   }
 
   void wait_for_something() {
-    std::array<pollfd, 5> polled{{{input_.get(), POLLOUT, 0},
-                                  {output_.get(), POLLIN, 0},
-                                  {errors_.get(), POLLIN, 0},
-                                  {ended_at_ ? -1 : exited_.get(), POLLIN, 0},
-                                  {result_.stopped == StopReason::none ? wake_.get() : -1, POLLIN,
-                                   0}}};
+    std::array<pollfd, 5> polled{
+        {{input_.get(), POLLOUT, 0},
+         {output_.get(), POLLIN, 0},
+         {errors_.get(), POLLIN, 0},
+         {ended_at_ ? -1 : exited_.get(), POLLIN, 0},
+         {result_.stopped == StopReason::none ? wake_.get() : -1, POLLIN, 0}}};
     ::poll(polled.data(), polled.size(), time_left());
     if (polled[0].revents != 0) write_input();
     if (polled[1].revents != 0) read_output();

@@ -15,7 +15,7 @@ def run(*arguments):
 
 def commands_in(help_text):
     part = help_text.split("Subcommands:\n")
-    return re.findall(r"^  (\S+) ", part[1], re.M) if len(part) > 1 else []
+    return re.findall(r"^  (\S+) ", part[1].split("\n\n")[0], re.M) if len(part) > 1 else []
 
 
 def options_in(help_text):

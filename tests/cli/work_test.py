@@ -69,7 +69,9 @@ class WorkTest(unittest.TestCase):
                   "while :; do wait; done", "--kill-after", "100ms")
         eventually(lambda: os.path.exists(pids), "the program runs")
         self.server.qctl("cancel", id)
-        for pid in open(pids).read().split():
+        with open(pids) as written:
+            both = written.read().split()
+        for pid in both:
             eventually(lambda: not alive(pid), f"{pid} is killed")
 
     def test_a_program_that_takes_too_long_is_stopped_and_retried(self):
