@@ -38,15 +38,14 @@ class ShellTest(unittest.TestCase):
         for path, text in found:
             name = " ".join(("qctl", *path))
             if path:
-                self.assertIn(f".SS {name}\n", manual)
-            for shell, script in scripts.items():
-                self.assertIn(f"'{name}'", script, shell)
+                self.assertTrue(f".SS {name}\n" in manual, name)
             for option in options_in(text):
-                self.assertIn(f"\\fB{option}\\fR", manual, name)
-                self.assertRegex(scripts["fish"], rf"-l {option[2:]}\b")
+                self.assertTrue(f"\\fB{option}\\fR" in manual, (name, option))
+                entry = f"__qctl_at \\'{name}\\''.* -l {option[2:]}( |$)".replace("\\", "\\\\")
+                self.assertTrue(re.search(entry, scripts["fish"], re.M), (name, option))
                 for shell in ("bash", "zsh"):
                     words = re.search(rf"^ +'{name}'\) words='(.*)' ;;$", scripts[shell], re.M)
-                    self.assertIn(option, words[1].split(), (shell, name))
+                    self.assertTrue(words and option in words[1].split(), (shell, name, option))
 
     def test_every_command_has_examples(self):
         for path, text in tree():
@@ -60,12 +59,20 @@ class ShellTest(unittest.TestCase):
                 f"COMP_CWORD={len(words) - 1}\n_qctl\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"\n")
             return subprocess.run(["bash", "-c", script], capture_output=True, text=True,
                                   check=True).stdout.split()
-        self.assertEqual(complete("qctl", "que"), ["queue", "queues"])
+        self.assertEqual(sorted(complete("qctl", "que")), ["queue", "queues"])
         self.assertEqual(complete("qctl", "queue", "pu"), ["purge"])
         self.assertEqual(complete("qctl", "queue", "set", "emails", "--retry-str"),
                          ["--retry-strategy"])
         self.assertEqual(complete("qctl", "queue", "set", "emails", "--retry-strategy", "l"),
                          ["linear"])
+
+    def test_fish_completes_and_zsh_can_read_its_script(self):
+        words = subprocess.run(
+            ["fish", "--no-config", "-c",
+             f"{QCTL} completions fish | source; complete -C 'qctl queue se'"],
+            capture_output=True, text=True, check=True, env=environment()).stdout.split()
+        self.assertEqual(words[0], "set")
+        subprocess.run(["zsh", "-n"], input=run("completions", "zsh"), text=True, check=True)
 
     def test_a_pipe_gets_no_colours_unless_they_are_asked_for(self):
         self.assertNotIn("\x1b", run("--help"))
