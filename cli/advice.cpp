@@ -27,9 +27,10 @@ void print_json(const ApiError& error) {
 }
 
 // The words of a server that does not know what we ask for, as one of another version would not.
-bool may_be_another_version(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::invalid_argument:
+bool may_be_another_version(const ApiError& error) {
+  switch (error.code()) {
+    case ErrorCode::invalid_argument:  // of a field that it does not know
+      return error.detail().find("; known: ") != std::string::npos;
     case ErrorCode::bad_request:
     case ErrorCode::not_found:
     case ErrorCode::method_not_allowed:
@@ -87,7 +88,7 @@ void print_error(Session& session, const ApiError& error) {
     }
   }
   print_line(advice(session, error.code()));
-  if (may_be_another_version(error.code())) print_line(version_text(session));
+  if (may_be_another_version(error)) print_line(version_text(session));
 }
 
 }  // namespace quern::cli

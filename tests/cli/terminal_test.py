@@ -5,7 +5,7 @@ import tempfile
 import termios
 import unittest
 
-from programs import Server, Terminal
+from programs import Server, Terminal, eventually
 
 
 class TerminalTest(unittest.TestCase):
@@ -31,6 +31,20 @@ class TerminalTest(unittest.TestCase):
         asked.send("y\n")
         self.assertEqual(asked.status(), 0)
         self.assertEqual(self.ready(), 0)
+
+    def test_a_discard_counts_what_its_filter_matches(self):
+        for type in ("good", "bad", "bad"):
+            self.server.qctl("submit", type, "-q", "w")
+        worker = self.server.start("work", "-q", "w", "--", "sh", "-c", "exit 65")
+        self.addCleanup(lambda: (worker.kill(), worker.communicate()))
+        eventually(lambda: len(self.server.json("dead", "list", "w")) == 3, "three are dead")
+        asked = self.terminal("dead", "discard", "w", "--type", "bad")
+        asked.read_until("discards 2 tasks of the dead-letter queue of w for good. Continue?")
+        asked.send("y\n")
+        self.assertEqual(asked.status(), 0)
+        left = self.server.json("dead", "list", "w")
+        self.assertEqual([task["type"] for task in left], ["good"])
+        self.assertIn("exit_65", self.server.qctl("dead", "show", left[0]["id"]).stdout)
 
     def test_without_a_terminal_or_yes_nothing_is_removed(self):
         self.server.qctl("submit", "t", "-q", "w")
