@@ -48,7 +48,7 @@ class Server:
 
     def qctl(self, *arguments, status=0, input="", **extra):
         done = subprocess.run([QCTL, *arguments], input=input, capture_output=True, text=True,
-                              env=environment(QUERN_SERVER=self.url, **extra), timeout=PATIENCE)
+                              env=environment(**{"QUERN_SERVER": self.url, **extra}), timeout=PATIENCE)
         assert done.returncode == status, (arguments, done)
         return done
 
