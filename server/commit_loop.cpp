@@ -116,7 +116,7 @@ void CommitLoop::stop() {
 // --- any thread ---------------------------------------------------------------------------------
 
 Result<void> CommitLoop::submit(engine::Ticket ticket, engine::Command&& command) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (!trouble_.empty()) return recovering();
   if (queue_.size() >= options_.commands_max) {
     return Error{.code = ErrorCode::overloaded,
@@ -125,7 +125,9 @@ Result<void> CommitLoop::submit(engine::Ticket ticket, engine::Command&& command
                  .retry_after_seconds = 1};
   }
   queue_.push_back({ticket, std::move(command)});
-  if (sleeping_) work_.notify_one();
+  const bool wakes = sleeping_;
+  lock.unlock();
+  if (wakes) work_.notify_one();
   return {};
 }
 
@@ -191,6 +193,10 @@ Result<void> CommitLoop::run_group() {
   const std::size_t end = std::min(taken_.size(), taken_next_ + options_.group_commands_max);
   while (taken_next_ < end && engine_->staged_bytes() < options_.group_bytes_max) {
     Queued& queued = taken_[taken_next_++];
+    // Until it is on disk: nobody else would say it again.
+    if (const auto* taken_back = std::get_if<engine::Undelivered>(&queued.command)) {
+      to_tell_.emplace_back(*taken_back);
+    }
     engine_->apply(queued.ticket, std::move(queued.command), now);
   }
   engine_->tick(now);
@@ -204,6 +210,7 @@ Result<void> CommitLoop::run_group() {
       return committed;
     }
   }
+  to_tell_.clear();
   if (!replies.empty()) sink_->deliver(std::move(replies));
   return {};
 }

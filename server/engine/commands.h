@@ -22,12 +22,14 @@ void redrive_task(Core& core, Ticket ticket, const RedriveTask& command);      /
 void put_queue(Core& core, Ticket ticket, const PutQueue& command);            // queue_commands.cpp
 void patch_queue(Core& core, Ticket ticket, const PatchQueue& command);        // queue_commands.cpp
 void pause_queue(Core& core, Ticket ticket, const PauseQueue& command);        // queue_commands.cpp
-void get_queue(Core& core, Ticket ticket, const GetQueue& command);            // queue_commands.cpp
-void list_queues(Core& core, Ticket ticket, const ListQueues& command);        // queue_commands.cpp
-void delete_queue(Core& core, Ticket ticket, const DeleteQueue& command);      // remove_queue.cpp
-void purge_queue(Core& core, Ticket ticket, PurgeQueue&& command);             // remove_queue.cpp
-void redrive_dead(Core& core, Ticket ticket, RedriveDead&& command);           // dead_letters.cpp
-void discard_dead(Core& core, Ticket ticket, DiscardDead&& command);           // dead_letters.cpp
+void get_queue(Core& core, Ticket ticket, const GetQueue& command);            // show_queues.cpp
+void list_queues(Core& core, Ticket ticket, const ListQueues& command);        // show_queues.cpp
+// show_queues.cpp: answers with the queue as it is.
+void show_queue(Core& core, Ticket ticket, const std::string& name);
+void delete_queue(Core& core, Ticket ticket, const DeleteQueue& command);  // remove_queue.cpp
+void purge_queue(Core& core, Ticket ticket, PurgeQueue&& command);         // remove_queue.cpp
+void redrive_dead(Core& core, Ticket ticket, RedriveDead&& command);       // dead_letters.cpp
+void discard_dead(Core& core, Ticket ticket, DiscardDead&& command);       // dead_letters.cpp
 
 Error no_such_task(std::string_view id);
 Error no_such_queue(std::string_view name);

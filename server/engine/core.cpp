@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace quern::engine {
 
@@ -18,6 +19,14 @@ constexpr std::size_t held_payload_bytes_max = 512;
 Queue* Core::find_queue(std::string_view name) {
   const auto found = by_name_.find(name);
   return found == by_name_.end() ? nullptr : found->second;
+}
+
+Queue& Core::queue_at(QueueNumber number) {
+  const auto found = queues_.find(number);
+  if (found != queues_.end()) return *found->second;
+  throw StoreFailure{
+      {.code = ErrorCode::store_corrupt,
+       .detail = "a task is in queue number " + std::to_string(number) + ", which is gone"}};
 }
 
 Result<void> Core::room_for_queues(std::size_t count) const {
@@ -63,6 +72,7 @@ void Core::remove_queue(QueueNumber number) {
     schedule_sweep(queue, c, std::nullopt);
   std::erase(dirty_, &queue);
   std::erase(wake, &queue);
+  std::erase(looked_enough_, &queue);
   records.erase(Table::queues, keys::queue(number));
   records.erase(Table::counters, keys::queue(number));
   queues_.erase(found);
@@ -78,6 +88,18 @@ void Core::wake_waiters(Queue& queue) {
   if (queue.wake_due) return;
   queue.wake_due = true;
   wake.push_back(&queue);
+}
+
+void Core::look_again_next_tick(Queue& queue) {
+  if (std::exchange(queue.looked_enough, true)) return;
+  looked_enough_.push_back(&queue);
+}
+
+void Core::begin_tick() {
+  for (Queue* queue : std::exchange(looked_enough_, {})) {
+    queue->looked_enough = false;
+    if (waiters.any_on(*queue->name())) wake_waiters(*queue);
+  }
 }
 
 void Core::mark(Queue& queue) {
@@ -102,12 +124,18 @@ std::optional<Task> Core::find(const TaskId& id) {
     throw StoreFailure{{.code = ErrorCode::store_corrupt,
                         .detail = "task " + id.text() + " is running but has no body"}};
   }
+  std::optional<record::TaskStatus> status = records.settled_status(id);
+  if (!status) return find_fresh(id);
   std::shared_ptr<record::TaskBody> body = records.body(id);
   if (!body) return std::nullopt;
-  std::optional<record::TaskStatus> status = records.settled_status(id);
-  const bool as_submitted = !status;
-  if (!status) status = status_as_submitted(id, *body);
-  return Task{id, std::move(body), std::move(*status), as_submitted};
+  return Task{id, std::move(body), std::move(*status), false};
+}
+
+std::optional<Task> Core::find_fresh(const TaskId& id) {
+  std::shared_ptr<record::TaskBody> body = records.body(id);
+  if (!body) return std::nullopt;
+  record::TaskStatus status = status_as_submitted(id, *body);
+  return Task{id, std::move(body), std::move(status), true};
 }
 
 std::uint32_t Core::max_attempts(const Task& task) {
@@ -163,7 +191,15 @@ TaskId Core::newest_id() const {
 
 Queue::Next Core::next_of(Queue& queue) {
   if (queue.settings().paused || queue.deleting()) return {};
+  if (queue.looked_enough) return {.searching = true};
   return queue.next(records);
+}
+
+std::optional<QueueView> Core::view(Queue& queue) {
+  if (queue.looked_enough) return std::nullopt;
+  std::optional<QueueView> view = queue.view(records, now.wall);
+  if (!view) look_again_next_tick(queue);
+  return view;
 }
 
 void Core::enter(const TaskId& id, const Places& places) {
@@ -345,7 +381,8 @@ void Core::drop_timer(const keys::Timer& timer) {
 }
 
 std::optional<Steady> Core::next_deadline() const {
-  if (!jobs.empty() || !wake.empty() || timers_.unknown_head()) return now.steady;
+  const bool busy = !jobs.empty() || !wake.empty() || !looked_enough_.empty();
+  if (busy || timers_.unknown_head()) return now.steady;
   std::optional<Steady> next = leases.next_deadline();
   const auto earliest = [&next](std::optional<Steady> other) {
     if (other && (!next || *other < *next)) next = other;

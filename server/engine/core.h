@@ -57,7 +57,8 @@ class Core {
   // --- queues
   Queue* find_queue(std::string_view name);
   bool has_queue(QueueNumber number) const { return queues_.contains(number); }
-  Queue& queue_at(QueueNumber number) { return *queues_.find(number)->second; }
+  // Throws StoreFailure when there is none: only a damaged store names a queue that is gone.
+  Queue& queue_at(QueueNumber number);
   Queue& queue_of(const Task& task) { return queue_at(task.status.queue()); }
   // too_many_queues
   Result<void> room_for_queues(std::size_t count) const;
@@ -74,6 +75,8 @@ class Core {
 
   // --- tasks
   std::optional<Task> find(const TaskId& id);
+  // The same for one that is known to be as submitted: nobody looks for its status.
+  std::optional<Task> find_fresh(const TaskId& id);
   TaskView view(const Task& task, Detail detail);
   TaskId new_id(QueueNumber queue, std::uint8_t lane);
   TaskId newest_id() const;  // no task is newer
@@ -82,6 +85,8 @@ class Core {
   void remove(const Task& task);
   // The next entry to lease from `queue`; none when paused or empty.
   Queue::Next next_of(Queue& queue);
+  // nullopt: the oldest ready task is still being searched for; ask again after a tick.
+  std::optional<QueueView> view(Queue& queue);
 
   // The task's own, else its queue's as it is now.
   std::uint32_t max_attempts(const Task& task);
@@ -108,6 +113,10 @@ class Core {
   // tick is over, or in the next one when that is happening already.
   void wake_waiters(Queue& queue);
   std::vector<Queue*> wake;
+  // Enough was looked at in `queue` for now: until the next tick it counts as searching, so that
+  // the other calls of a group do not each go on with a long search.
+  void look_again_next_tick(Queue& queue);
+  void begin_tick();
   std::deque<std::unique_ptr<Job>> jobs;
   std::vector<Reply> replies;
   std::optional<Error> failure;
@@ -121,6 +130,7 @@ class Core {
   void subtract(Queue& queue, TaskState state);
   void lift_floor(Queue& queue, std::size_t run, const TaskId& id);
 
+  std::vector<Queue*> looked_enough_;  // until the next tick
   std::map<QueueNumber, std::unique_ptr<Queue>> queues_;
   std::map<std::string, Queue*, std::less<>> by_name_;
   std::vector<Queue*> dirty_;

@@ -83,6 +83,7 @@ void Engine::tick(Now now) {
   guarded(*core_, [&] {
     Core& core = *core_;
     core.now = now;
+    core.begin_tick();
     const std::size_t tasks_max = core.options.tick_tasks_max;
     end_leases(core, tasks_max);
     fire_timers(core, tasks_max);

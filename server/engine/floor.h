@@ -35,8 +35,12 @@ class Floor {
     if (from_ && id < *from_) {
       from_ = id;
       known_.clear();
-    } else if (!known_.empty() && id < known_.back()) {
+    } else if (!known_.empty() && id < last_known_) {
       known_.insert(std::lower_bound(known_.begin(), known_.end(), id), id);
+      if (known_.size() > 2 * known_max) {
+        known_.resize(known_max);
+        last_known_ = known_.back();
+      }
     }
   }
 

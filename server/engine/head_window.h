@@ -7,6 +7,7 @@
 // Threads  none: the engine's.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <set>
@@ -14,13 +15,20 @@
 
 namespace quern::engine {
 
+// What the first look at a table reads. Each further one reads twice as much, up to the window's
+// size: a look at one head among thousands is cheap, and a head in use is read in bulk.
+inline constexpr std::size_t first_load_entries = 16;
+
 template <typename Entry>
 class HeadWindow {
  public:
   // Starts empty, with everything from `from` on on disk; or knowing that there is nothing on disk
   // at all.
   HeadWindow(std::size_t entries_max, std::optional<Entry> from)
-      : entries_max_(entries_max), more_on_disk_(from.has_value()), from_(from.value_or(Entry{})) {}
+      : entries_max_(entries_max),
+        load_entries_(std::min(entries_max, first_load_entries)),
+        more_on_disk_(from.has_value()),
+        from_(from.value_or(Entry{})) {}
 
   // Tells the window of an entry that was staged. Not more than a size: behind the bound it is left
   // to the disk.
@@ -43,8 +51,10 @@ class HeadWindow {
   const Entry* head(Load&& load) {
     while (entries_.empty() && more_on_disk_) {
       std::vector<Entry> loaded;
-      load(from_, bound_, entries_max_, loaded);
-      more_on_disk_ = loaded.size() == entries_max_;
+      const std::size_t wanted = load_entries_;
+      load_entries_ = std::min(2 * wanted, entries_max_);
+      load(from_, bound_, wanted, loaded);
+      more_on_disk_ = loaded.size() == wanted;
       if (!loaded.empty()) bound_ = loaded.back();
       if (!more_on_disk_) bound_.reset();
       entries_.insert(loaded.begin(), loaded.end());
@@ -64,6 +74,7 @@ class HeadWindow {
   }
 
   std::size_t entries_max_;
+  std::size_t load_entries_;  // grows to entries_max_ with use
   bool more_on_disk_;
   Entry from_;  // nothing on disk lies before it
   std::optional<Entry>

@@ -1,6 +1,6 @@
-// Work too large for one go: a purge, a redrive, a discard, the removal of a queue. A tick does a
-// bounded part of it, so that others are served in between. What a crash interrupts is done in
-// part, task by task whole; saying the same again goes on with the rest.
+// Work too large for one go: a purge, a redrive, a discard, the removal of a queue, a long list. A
+// tick does a bounded part of it, so that others are served in between. What a crash interrupts is
+// done in part, task by task whole; saying the same again goes on with the rest.
 #pragma once
 
 #include <cstddef>

@@ -7,8 +7,9 @@
 namespace quern::engine {
 
 namespace {
-// Each looks at one window's worth of tasks, so that the rest of the server does not wait long.
-constexpr std::size_t refill_scans_max = 4;
+// One look goes over at most so many windows' worth of tasks, so that the rest of the server does
+// not wait long.
+constexpr std::size_t refill_windows_max = 4;
 }  // namespace
 
 Lane::Lane(std::uint32_t queue, std::uint32_t priority, std::size_t window_entries, bool from_disk,
@@ -16,6 +17,7 @@ Lane::Lane(std::uint32_t queue, std::uint32_t priority, std::size_t window_entri
     : queue_(queue),
       priority_(priority),
       window_entries_(window_entries),
+      refill_entries_(std::min(window_entries, first_load_entries)),
       cursor_(cursor),
       fresh_more_on_disk_(from_disk),
       fresh_seen_(cursor.fresh_done),
@@ -75,18 +77,21 @@ void Lane::clear(const TaskId& newest) {
 }
 
 void Lane::refill_fresh(const Records& records) {
-  for (std::size_t scans = 0; scans < refill_scans_max; ++scans) {
+  for (std::size_t examined_all = 0; examined_all < refill_windows_max * window_entries_;) {
     if (fresh_at_ < fresh_.size() || !fresh_more_on_disk_) return;
     fresh_.clear();
     fresh_at_ = 0;
-    const std::size_t examined = records.scan_fresh(queue_, priority_, fresh_seen_, window_entries_,
+    const std::size_t wanted = refill_entries_;
+    refill_entries_ = std::min(2 * wanted, window_entries_);
+    const std::size_t examined = records.scan_fresh(queue_, priority_, fresh_seen_, wanted,
                                                     [this](const TaskId& id, bool fresh) {
                                                       fresh_seen_ = id;
                                                       if (fresh) fresh_.push_back(id);
                                                       // The next process need not pass here again.
                                                       if (fresh_.empty()) cursor_.fresh_done = id;
                                                     });
-    fresh_more_on_disk_ = examined == window_entries_;
+    fresh_more_on_disk_ = examined == wanted;
+    examined_all += examined;
   }
 }
 
@@ -94,15 +99,18 @@ Lane::Head Lane::head(const Records& records) {
   refill_fresh(records);
   const TaskId* fresh = fresh_at_ < fresh_.size() ? &fresh_[fresh_at_] : nullptr;
   // What was returned may not go before a fresh one that is still to be found.
-  if (fresh == nullptr && fresh_more_on_disk_) return {.entry = {}, .searching = true};
+  if (fresh == nullptr && fresh_more_on_disk_) return {.searching = true};
   const ReadyEntry* returned =
       returned_.head([&](const ReadyEntry& from, const std::optional<ReadyEntry>& after,
                          std::size_t count_max, std::vector<ReadyEntry>& out) {
         records.scan_ready(queue_, priority_, from, after, count_max, out);
       });
-  if (fresh == nullptr) return {returned ? std::optional(*returned) : std::nullopt};
-  const ReadyEntry first{fresh_ready_at(*fresh), *fresh};
-  return {returned != nullptr && *returned < first ? *returned : first};
+  if (fresh != nullptr) {
+    const ReadyEntry first{fresh_ready_at(*fresh), *fresh};
+    if (returned == nullptr || first < *returned) return {.entry = first, .fresh = true};
+  }
+  if (returned == nullptr) return {};
+  return {.entry = *returned};
 }
 
 }  // namespace quern::engine

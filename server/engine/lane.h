@@ -53,6 +53,7 @@ class Lane {
 
   struct Head {
     std::optional<ReadyEntry> entry;
+    bool fresh = false;  // as submitted: it has no status record
     // Nothing found yet, but there is more to look at: a long row of tasks has left the lane out of
     // turn (cancelled, say). Asking again goes on from there.
     bool searching = false;
@@ -69,6 +70,7 @@ class Lane {
   std::uint32_t queue_;
   std::uint32_t priority_;
   std::size_t window_entries_;
+  std::size_t refill_entries_;  // grows to window_entries_ with use
   Cursor cursor_;
 
   std::vector<TaskId> fresh_;  // from fresh_at_ on: ascending

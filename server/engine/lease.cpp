@@ -46,8 +46,9 @@ Source* best_of(std::vector<Source>& sources) {
   return best;
 }
 
-Task ready_task(Core& core, const TaskId& id) {
-  std::optional<Task> task = core.find(id);
+Task ready_task(Core& core, const Queue::Head& head) {
+  const TaskId& id = head.entry.id;
+  std::optional<Task> task = head.fresh ? core.find_fresh(id) : core.find(id);
   if (!task || task->state() != TaskState::ready) {
     throw StoreFailure{{.code = ErrorCode::store_corrupt,
                         .detail = "task " + id.text() + " is listed as ready but is not"}};
@@ -71,8 +72,8 @@ bool bury(Core& core, Task& task) {
 
 struct Round {
   std::vector<TaskView> leased;
-  // It stopped early, so that others are served in between: there may be more. The queue's waiters
-  // are due to be looked at again.
+  // It stopped early, so that others are served in between: there may be more. The next tick goes
+  // on with it.
   bool unfinished = false;
 };
 
@@ -87,11 +88,11 @@ Round lease_ready(Core& core, const Lease& command) {
     if (source == nullptr) break;
     // A backlog of what may not start must not hold up everybody else.
     if (source->next.searching || buried == core.options.tick_tasks_max) {
-      core.wake_waiters(*source->queue);
+      core.look_again_next_tick(*source->queue);
       round.unfinished = true;
       break;
     }
-    Task task = ready_task(core, source->next.head->entry.id);
+    Task task = ready_task(core, *source->next.head);
     if (bury(core, task)) {
       ++buried;
     } else {

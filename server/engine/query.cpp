@@ -20,7 +20,7 @@ using storage::Table;
 namespace {
 
 // One call looks at no more tasks than this, however few of them match.
-constexpr std::size_t examined_max = 10'000;
+constexpr std::size_t examined_max = 2'000;
 // Nor does it gather more bytes: failures can be large, and a page may be short.
 constexpr std::size_t page_bytes_max = std::size_t{16} << 20;
 
@@ -77,8 +77,8 @@ Result<record::QueueCounters> counters_of(const Reader& reader, keys::QueueNumbe
   return counters;
 }
 
-// nullopt: no such task.
-Result<std::optional<TaskView>> load_view(const Reader& reader, QueueFacts& queues,
+// Without its failures. nullopt: no such task.
+Result<std::optional<TaskView>> load_head(const Reader& reader, QueueFacts& queues,
                                           const TaskId& id) {
   Result<std::shared_ptr<record::TaskBody>> body = load_body(reader, id);
   if (!body) return std::move(body).error();
@@ -94,10 +94,14 @@ Result<std::optional<TaskView>> load_view(const Reader& reader, QueueFacts& queu
   view.queue = facts->name;
   view.max_attempts =
       view.body->has_max_attempts() ? view.body->max_attempts() : facts->max_attempts;
-  Result<std::vector<record::FailureRecord>> failures = load_failures(reader, id, view.status);
+  return std::optional(std::move(view));
+}
+
+Result<void> add_failures(const Reader& reader, TaskView& view) {
+  Result<std::vector<record::FailureRecord>> failures = load_failures(reader, view.id, view.status);
   if (!failures) return std::move(failures).error();
   view.failures = std::move(*failures);
-  return std::optional(std::move(view));
+  return {};
 }
 
 // Appends up to `count_max` ids of the run that follow `after`. Nothing lies before `from`.
@@ -169,8 +173,9 @@ bool matches(const TaskView& view, const TaskQuery& query, std::optional<keys::Q
 
 Result<std::optional<TaskView>> read_task(const Reader& reader, const TaskId& id) {
   QueueFacts queues(reader);
-  Result<std::optional<TaskView>> view = load_view(reader, queues, id);
+  Result<std::optional<TaskView>> view = load_head(reader, queues, id);
   if (!view || !*view) return view;
+  if (Result<void> added = add_failures(reader, **view); !added) return std::move(added).error();
   if (Result<void> apart = load_apart(reader, **view); !apart) return std::move(apart).error();
   return view;
 }
@@ -197,16 +202,19 @@ Result<TaskPage> list_tasks(const Reader& reader, const TaskQuery& query) {
     Result<std::vector<TaskId>> ids = source.next(after, wanted);
     if (!ids) return std::move(ids).error();
     for (const TaskId& id : *ids) {
-      Result<std::optional<TaskView>> view = load_view(reader, queues, id);
+      Result<std::optional<TaskView>> view = load_head(reader, queues, id);
       if (!view) return std::move(view).error();
       const bool shown = *view && matches(**view, query, queue);
       if (shown && (page.tasks.size() == query.limit || bytes >= page_bytes_max)) {
         page.next = after;
         return page;
       }
-      if (shown) bytes += (*view)->byte_count();
-      if (shown) page.tasks.push_back(std::move(**view));
       after = id;
+      if (!shown) continue;
+      Result<void> added = add_failures(reader, **view);
+      if (!added) return std::move(added).error();
+      bytes += (*view)->byte_count();
+      page.tasks.push_back(std::move(**view));
     }
     if (ids->size() < wanted) return page;
     examined += ids->size();
@@ -251,9 +259,10 @@ Result<DeadPage> list_dead(const Reader& reader, std::string_view name,
       page.next = DeadCursor{Timestamp{last.status.finished_at()}, last.id};
       break;
     }
-    Result<std::optional<TaskView>> view = load_view(reader, queues, entry.id);
+    Result<std::optional<TaskView>> view = load_head(reader, queues, entry.id);
     if (!view) return std::move(view).error();
     if (!*view) continue;
+    if (Result<void> added = add_failures(reader, **view); !added) return std::move(added).error();
     bytes += (*view)->byte_count();
     page.tasks.push_back(std::move(**view));
   }

@@ -94,8 +94,8 @@ Queue::Next Queue::next(const Records& records) {
   for (std::uint32_t priority = limits::priority_max + 1; priority-- > 0;) {
     if (!lanes_[priority]) continue;
     const Lane::Head head = lanes_[priority]->head(records);
-    if (head.searching) return {.head = {}, .searching = true};
-    if (head.entry) return {.head = Head{priority, *head.entry}};
+    if (head.searching) return {.searching = true};
+    if (head.entry) return {.head = Head{priority, *head.entry, head.fresh}};
   }
   return {};
 }
@@ -128,14 +128,15 @@ record::QueueCounters Queue::to_counters() const {
   return stored;
 }
 
-QueueView Queue::view(const Records& records, Timestamp now) {
+std::optional<QueueView> Queue::view(const Records& records, Timestamp now) {
   QueueView view{.name = *name_, .settings = settings_, .counts = counts_, .oldest_ready_age = {}};
   if (count(TaskState::ready) == 0) return view;
   for (const auto& lane : lanes_) {
     if (!lane) continue;
-    const std::optional<ReadyEntry> entry = lane->head(records).entry;
-    if (!entry) continue;
-    const Duration age = std::max(now - entry->ready_at, Duration{0});
+    const Lane::Head head = lane->head(records);
+    if (head.searching) return std::nullopt;
+    if (!head.entry) continue;
+    const Duration age = std::max(now - head.entry->ready_at, Duration{0});
     if (!view.oldest_ready_age || age > *view.oldest_ready_age) view.oldest_ready_age = age;
   }
   return view;

@@ -66,6 +66,7 @@ class Queue {
   struct Head {
     std::uint32_t priority = 0;
     ReadyEntry entry;
+    bool fresh = false;  // Lane::Head
   };
   struct Next {
     std::optional<Head> head;
@@ -83,10 +84,12 @@ class Queue {
 
   record::QueueRecord to_record() const;
   record::QueueCounters to_counters() const;
-  QueueView view(const Records& records, Timestamp now);
+  // nullopt: the search for its oldest ready task is not over (Lane::Head); ask again.
+  std::optional<QueueView> view(const Records& records, Timestamp now);
 
-  bool dirty = false;     // counters to be staged with the next batch
-  bool wake_due = false;  // became ready while somebody was parked on it
+  bool dirty = false;          // counters to be staged with the next batch
+  bool wake_due = false;       // became ready while somebody was parked on it
+  bool looked_enough = false;  // Core::look_again_next_tick
 
  private:
   QueueNumber number_;

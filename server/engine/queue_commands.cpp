@@ -33,10 +33,6 @@ void apply_settings(Core& core, Queue& queue, const QueueSettings& settings) {
   if (!settings.paused && core.waiters.any_on(*queue.name())) core.wake_waiters(queue);
 }
 
-void answer(Core& core, Ticket ticket, Queue& queue) {
-  core.reply(ticket, OneQueue{queue.view(core.records, core.now.wall)});
-}
-
 }  // namespace
 
 Error no_such_queue(std::string_view name) {
@@ -53,7 +49,7 @@ void put_queue(Core& core, Ticket ticket, const PutQueue& command) {
   }
   Queue& queue = core.ensure_queue(command.name);
   apply_settings(core, queue, command.settings);
-  answer(core, ticket, queue);
+  show_queue(core, ticket, command.name);
 }
 
 void patch_queue(Core& core, Ticket ticket, const PatchQueue& command) {
@@ -64,7 +60,7 @@ void patch_queue(Core& core, Ticket ticket, const PatchQueue& command) {
   Result<void> merged = read_settings(json, SettingsBody::merge_patch, settings);
   if (!merged) return core.reply(ticket, std::move(merged).error());
   apply_settings(core, *queue, settings);
-  answer(core, ticket, *queue);
+  show_queue(core, ticket, command.name);
 }
 
 void pause_queue(Core& core, Ticket ticket, const PauseQueue& command) {
@@ -73,26 +69,7 @@ void pause_queue(Core& core, Ticket ticket, const PauseQueue& command) {
   QueueSettings settings = queue->settings();
   settings.paused = command.paused;
   if (settings != queue->settings()) apply_settings(core, *queue, settings);
-  answer(core, ticket, *queue);
-}
-
-void get_queue(Core& core, Ticket ticket, const GetQueue& command) {
-  Queue* queue = core.find_queue(command.name);
-  if (queue == nullptr) return core.reply(ticket, no_such_queue(command.name));
-  answer(core, ticket, *queue);
-}
-
-void list_queues(Core& core, Ticket ticket, const ListQueues& command) {
-  QueuePage page;
-  const auto& names = core.queues_by_name();
-  for (auto it = names.upper_bound(command.after); it != names.end(); ++it) {
-    if (page.queues.size() == command.limit) {
-      page.more = true;
-      break;
-    }
-    page.queues.push_back(it->second->view(core.records, core.now.wall));
-  }
-  core.reply(ticket, std::move(page));
+  show_queue(core, ticket, command.name);
 }
 
 }  // namespace quern::engine

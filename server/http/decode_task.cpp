@@ -65,7 +65,9 @@ void read_schedule_field(JsonFields& field, engine::NewTask& task, Timestamp now
   } else if (name == "ttl_ms") {
     task.ttl = field.duration(one_ms, limits::ten_years);
   } else if (name == "expires_at") {
-    task.body->set_expires_at(read_instant(field, now).value_or(0));
+    // Zero is how a record says "never"; the millisecond after it is long past as well.
+    const std::int64_t at = read_instant(field, now).value_or(0);
+    task.body->set_expires_at(at == 0 ? 1 : at);
   }
 }
 
@@ -146,7 +148,10 @@ std::optional<std::string> idempotency_key_of(std::string_view text) {
     if (text[at] == '"') {
       return at + 1 == text.size() ? std::optional(key) : std::nullopt;
     }
-    if (text[at] == '\\' && ++at == text.size()) return std::nullopt;
+    if (text[at] == '\\') {
+      // Nothing but these two may be escaped (RFC 9651).
+      if (++at == text.size() || (text[at] != '"' && text[at] != '\\')) return std::nullopt;
+    }
     key += text[at];
   }
   return std::nullopt;

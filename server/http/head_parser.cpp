@@ -71,6 +71,20 @@ std::string_view without_blank_line(std::string_view block) {
   return block.starts_with("\r\n") ? block.substr(2) : block;
 }
 
+bool has_bare_lf(std::string_view lines) {
+  char before = '\0';
+  for (const char c : lines) {
+    if (c == '\n' && before != '\r') return true;
+    before = c;
+  }
+  return false;
+}
+
+Error bare_lf() {
+  return Error{.code = ErrorCode::bad_request,
+               .detail = "the chunked body has a line that ends without CR"};
+}
+
 }  // namespace
 
 Result<void> parse_head(std::string_view block, RequestHead& head) {
@@ -93,6 +107,7 @@ class ChunkedBody::Parser final : public QuietParser {
 
   std::string body;
   std::size_t raw_bytes = 0;
+  std::uint64_t chunk_left = 0;  // data still to come; none: what comes next is a line
   bool header_done = false;
   bool too_large = false;
 
@@ -108,9 +123,11 @@ class ChunkedBody::Parser final : public QuietParser {
     if (extensions.size() > chunk_extension_bytes_max) ec = beast::http::error::bad_chunk_extension;
     too_large = size > body_bytes_max_ - body.size();
     if (too_large) ec = beast::http::error::body_limit;
+    chunk_left = size;
   }
   std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view piece, error_code&) override {
     body.append(piece.data(), piece.size());
+    chunk_left -= piece.size();
     return piece.size();
   }
 
@@ -130,7 +147,10 @@ ChunkedBody::~ChunkedBody() = default;
 Result<std::size_t> ChunkedBody::feed(std::string_view bytes) {
   // The shortest rest of a body is "0\r\n\r\n", and Beast asserts that it gets that much.
   constexpr std::size_t rest_bytes_min = 5;
-  if (bytes.size() < rest_bytes_min) return std::size_t{0};
+  if (bytes.size() < rest_bytes_min) {
+    if (parser_->chunk_left == 0 && has_bare_lf(bytes)) return bare_lf();
+    return std::size_t{0};
+  }
   error_code ec;
   const std::size_t used = parser_->put(boost::asio::const_buffer(bytes.data(), bytes.size()), ec);
   parser_->raw_bytes += used;
@@ -138,6 +158,9 @@ Result<std::size_t> ChunkedBody::feed(std::string_view bytes) {
     return Error{.code = ErrorCode::payload_too_large, .detail = "the chunked body is too large"};
   }
   if (ec && ec != beast::http::error::need_more) return refused("the chunked body", ec);
+  // Beast would wait for the CR that makes it a line's end.
+  const bool in_line = !parser_->is_done() && parser_->chunk_left == 0;
+  if (in_line && has_bare_lf(bytes.substr(used))) return bare_lf();
   const bool endless = !parser_->is_done() && bytes.size() - used > chunk_line_bytes_max;
   if (endless || parser_->bloated()) {
     return Error{.code = ErrorCode::bad_request,

@@ -351,5 +351,29 @@ TEST_CASE("who dies after the clock was set back is not lost from the dead lette
   CHECK(h.state(late) == TaskState::ready);
 }
 
+TEST_CASE("an older task that comes into a queue after newer ones went is not lost sight of") {
+  Harness h;
+  const std::vector<TaskId> ids = h.submit_many(4, {.queue = "a"});
+  const auto fail_all = [&](const std::string& queue) {
+    for (const TaskView& task : h.lease({queue}, 10)) h.fail(task, false);
+  };
+  const auto to_b = [&](std::vector<TaskId> chosen) {
+    h.expect<Counted>(RedriveDead{
+        .name = "a", .filter = {.ids = std::move(chosen)}, .to_queue = "b", .rate_per_second = {}});
+  };
+  const auto discard = [&](const TaskId& id) {
+    h.expect<Counted>(DiscardDead{"b", {.ids = std::vector{id}}});
+  };
+  fail_all("a");
+  to_b({ids[0], ids[1], ids[3]});
+  fail_all("b");
+  discard(ids[3]);
+  to_b({ids[2]});
+  discard(ids[0]);
+  discard(ids[1]);
+  CHECK(h.violations() == "");
+  CHECK(h.expect<Counted>(PurgeQueue{"b", {TaskState::ready}}).count == 1);
+}
+
 }  // namespace
 }  // namespace quern::engine::testing

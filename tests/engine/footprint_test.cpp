@@ -1,6 +1,7 @@
 // What a call costs does not depend on what was there before, nor on what waits elsewhere: no scan
 // steps over the tombstones of what has gone, and none goes on without end.
 
+#include "engine/head_window.h"
 #include "harness.h"
 
 namespace quern::engine::testing {
@@ -146,6 +147,68 @@ TEST_CASE("a lease behind a row of tasks that may not start is answered with the
   const TaskId last = h.submit();
   REQUIRE(h.state(last) == TaskState::running);
   CHECK(ids_of(h.answered<Leased>(ticket).tasks) == std::vector{last});
+}
+
+// A queue whose front has gone out of turn, on disk: `crowd` were cancelled, one is ready behind.
+TaskId long_row(Harness& h) {
+  const std::vector<TaskId> ids = h.submit_many(crowd + 1);
+  h.restart();
+  for (std::size_t i = 0; i < crowd; ++i) h.expect<OneTask>(CancelTask{ids[i]});
+  h.restart();
+  return ids.back();
+}
+
+TEST_CASE("a search that was cut short goes on once a tick, not with every call of a group") {
+  Harness h = small_steps();
+  const TaskId last = long_row(h);
+  h.footprint().reset();
+  const auto lease = [&](Duration wait) {
+    return h.begin(Lease{
+        .queues = {"q"}, .tasks_max = 1, .wait = wait, .lease = {}, .worker_id = {}, .settle = {}});
+  };
+  lease(60s);
+  for (int i = 0; i < 20; ++i) h.begin(CancelTask{TaskId{}});
+  for (int i = 0; i < 20; ++i) lease(Duration{0});
+  for (int i = 0; i < 20; ++i) h.begin(GetQueue{"q"});
+  CHECK(h.footprint().visited() <= few);
+  h.settle_down();
+  CHECK(h.state(last) == TaskState::running);
+  CHECK(h.violations() == "");
+}
+
+TEST_CASE("the age of the oldest ready task is told, however long the look for it takes") {
+  Harness h = small_steps();
+  long_row(h);
+  h.advance(5s);
+  h.restart();
+  CHECK(h.queue("q").oldest_ready_age == 5s);
+}
+
+TEST_CASE("a list of queues looks at the heads of their lanes only") {
+  Harness h;
+  constexpr std::size_t queues = 20;
+  constexpr std::size_t lanes = 10;
+  for (std::size_t q = 0; q < queues; ++q) {
+    for (std::uint32_t lane = 0; lane < lanes; ++lane)
+      h.submit_many(300, {.queue = "q" + std::to_string(q), .priority = lane});
+  }
+  h.restart();
+  h.footprint().reset();
+  CHECK(h.expect<QueuePage>(ListQueues{.after = "", .limit = 1000}).queues.size() == queues);
+  CHECK(h.footprint().visited() <= queues * lanes * first_load_entries);
+}
+
+TEST_CASE("a list of many queues is made bit by bit, and is whole") {
+  Harness h;
+  constexpr std::size_t queues = 300;
+  for (std::size_t q = 0; q < queues; ++q) h.submit({.queue = "q" + std::to_string(1000 + q)});
+  const QueuePage all = h.expect<QueuePage>(ListQueues{.after = "", .limit = 1000});
+  CHECK(all.queues.size() == queues);
+  CHECK(!all.more);
+  const QueuePage some = h.expect<QueuePage>(ListQueues{.after = "q1099", .limit = 100});
+  REQUIRE(some.queues.size() == 100);
+  CHECK(some.queues.front().name == "q1100");
+  CHECK(some.more);
 }
 
 }  // namespace

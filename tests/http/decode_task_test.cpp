@@ -183,7 +183,7 @@ TEST_CASE(
     CHECK(body_of(decoded).idempotency_key() == row.key);
   }
   for (const std::string_view header :
-       {"", "\"", "\"\"", "\"abc", "\"abc\"d", "\"abc\\", "caf\xc3\xa9"}) {
+       {"", "\"", "\"\"", "\"abc", "\"abc\"d", "\"abc\\", R"("a\nb")", "caf\xc3\xa9"}) {
     CAPTURE(header);
     CHECK(refused_as(submit(R"({"type":"a"})", with(Known::idempotency_key, header)),
                      "invalid_argument /Idempotency-Key: must be 1..255 bytes"));
