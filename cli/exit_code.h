@@ -1,4 +1,4 @@
-// What qctl's exit status says. README.md documents it: scripts depend on it.
+// What qctl's exit status says. docs/qctl.md documents it: scripts depend on it.
 #pragma once
 
 #include "quern/protocol/error_code.h"
@@ -7,12 +7,25 @@ namespace quern::cli {
 
 enum ExitCode : int {
   exit_ok = 0,
-  exit_refused = 1,      // the server said no; or a task that was waited for did not succeed
-  exit_usage = 2,        // the command line makes no sense
-  exit_not_found = 3,    // no such task or queue
-  exit_unreachable = 4,  // no answer, or not from a Quern server
+  exit_refused = 1,       // the server or the person asked said no; or a task did not succeed
+  exit_usage = 2,         // the command line or the configuration makes no sense
+  exit_not_found = 3,     // no such task or queue
+  exit_unreachable = 4,   // no answer, or not from a Quern server
+  exit_not_in_time = 5,   // what was waited for has not happened yet
+  exit_interrupted = 130  // by Ctrl-C, as shells have it
 };
 
 ExitCode exit_code_for(ErrorCode code);
+
+// For --help and the manual page.
+inline constexpr const char* exit_status_text =
+    "Exit status:\n"
+    "  0    done\n"
+    "  1    refused by the server, declined by you, or the task did not succeed\n"
+    "  2    the command line or the configuration makes no sense\n"
+    "  3    no such task or queue\n"
+    "  4    no answer, or not one of a Quern server\n"
+    "  5    not finished in the time that was given\n"
+    "  130  interrupted (Ctrl-C)\n";
 
 }  // namespace quern::cli

@@ -1,35 +1,52 @@
-// What all commands share: where the server is, who we are, and how answers are shown.
+// What all commands share: the connection, and how answers are shown.
 #pragma once
 
 #include <functional>
 #include <memory>
-#include <stdexcept>
 #include <string>
+#include <string_view>
 
+#include "connection.h"
 #include "exit_code.h"
+#include "look.h"
 #include "quern/client.h"
+#include "slow_notice.h"
+#include "usage_error.h"
 
 namespace quern::cli {
 
-// The command line makes no sense, for a reason that the parser cannot know.
-class UsageError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
-
 class Session {
  public:
-  std::string server = "http://127.0.0.1:7480";
-  std::string token_file;
-  std::string ca_file;
+  ConnectionFlags flags;
+  Duration answer_timeout{30'000};
   bool json = false;
+  ColourWhen colour = ColourWhen::automatic;
   // Set by the subcommand that was named; main() calls it.
   std::function<ExitCode()> action;
 
+  const Connection& connection();  // resolved at the first call
+  ClientOptions client_options();
   Client& client();  // made at the first call
+  Look look() const { return look_of(1, colour); }
+
+  // `call(Client&)`, for calls that should be answered at once: when the server takes long, the
+  // person who waits is told.
+  template <typename Call>
+  auto ask(const Call& call) {
+    Client& asked = client();
+    const SlowNotice notice(json ? "" : slow_text());
+    return call(asked);
+  }
 
  private:
+  std::string slow_text();
+
+  std::unique_ptr<Connection> connection_;
   std::unique_ptr<Client> client_;
 };
+
+// `json`, an object as the SDK writes it, as exactly one line: a payload may hold line feeds as
+// white space between its tokens.
+std::string one_line(std::string json);
 
 }  // namespace quern::cli

@@ -26,6 +26,9 @@ std::string shortened(std::string_view text, std::size_t columns_max);
 // Columns that UTF-8 text takes, if every character takes one.
 std::size_t columns(std::string_view text);
 
+// "1,234,567"
+std::string grouped(std::uint64_t number);
+
 Timestamp wall_clock_now();
 
 }  // namespace quern::cli

@@ -1,5 +1,5 @@
 # What `cmake --install` puts where: component `quern_sdk` for whoever builds against the SDK,
-# component `quern_programs` for quernd and qctl.
+# component `quern_programs` for quernd and for qctl with its manual page and completions (cli/).
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -44,5 +44,5 @@ install(FILES ${PROJECT_BINARY_DIR}/package/quern.pc
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT quern_sdk)
 
 if(QUERN_SERVER)
-  install(TARGETS quernd qctl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT quern_programs)
+  install(TARGETS quernd RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT quern_programs)
 endif()

@@ -16,8 +16,8 @@ void add_cancel(CLI::App& app, Session& session) {
   command->callback([&session, ids] {
     session.action = [&session, ids] {
       for (const std::string& id : *ids) {
-        const Task task = session.client().cancel(id);
-        std::cout << (session.json ? to_json(task) : "Cancelled " + task.id) << '\n';
+        const Task task = session.ask([&](Client& client) { return client.cancel(id); });
+        std::cout << (session.json ? one_line(to_json(task)) : "Cancelled " + task.id) << '\n';
       }
       return exit_ok;
     };

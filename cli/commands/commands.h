@@ -14,9 +14,20 @@ void add_get(CLI::App& app, Session& session);
 void add_wait(CLI::App& app, Session& session);
 void add_list(CLI::App& app, Session& session);
 void add_cancel(CLI::App& app, Session& session);
+void add_trace(CLI::App& app, Session& session);
 void add_queues(CLI::App& app, Session& session);
-void add_queue(CLI::App& app, Session& session);  // queue get|set|pause|resume
+void add_queue(CLI::App& app, Session& session);        // queue get|set|pause|resume|purge|delete
+void add_queue_set(CLI::App& queue, Session& session);  // of those, the one
+void add_queue_removal(CLI::App& queue, Session& session);  // of those, purge and delete
+void add_top(CLI::App& app, Session& session);
+void add_dead(CLI::App& app, Session& session);  // dead list|show|redrive|discard
 void add_dead_list(CLI::App& dead, Session& session);
+void add_dead_show(CLI::App& dead, Session& session);
 void add_redrive(CLI::App& app, Session& session);  // also as `dead redrive`
+void add_dead_discard(CLI::App& dead, Session& session);
+void add_work(CLI::App& app, Session& session);
+void add_info(CLI::App& app, Session& session);
+void add_completions(CLI::App& app, Session& session);
+void add_man(CLI::App& app, Session& session);
 
 }  // namespace quern::cli

@@ -3,7 +3,8 @@
 #include <memory>
 
 #include "commands/commands.h"
-#include "commands/pages.h"
+#include "commands/dead_filter.h"
+#include "commands/options.h"
 #include "commands/task_text.h"
 #include "table.h"
 #include "text.h"
@@ -11,20 +12,57 @@
 namespace quern::cli {
 namespace {
 
+constexpr std::uint64_t shown_default = 100;
+
 struct DeadList {
   std::string queue;
-  PageFlags page;
+  DeadFlags filter;
+  bool all = false;
+  std::string cursor;
 };
 
-void print_dead(const std::vector<Task>& tasks) {
+void print_dead(const std::vector<Task>& tasks, const Look& look) {
   Table table({{"ID"}, {"TYPE"}, {"REASON"}, {"ATTEMPTS"}, {"DIED"}, {"LAST ERROR"}});
   for (const Task& task : tasks) {
-    table.add({printable(task.id), shortened(task.type, 24),
-               std::string(to_string(task.dead_reason)), attempts_text(task),
+    table.add({printable(task.id),
+               shortened(task.type, 24),
+               {std::string(to_string(task.dead_reason)), Colour::red},
+               attempts_text(task),
                task.finished_at ? relative_text(*task.finished_at, wall_clock_now()) : "-",
-               task.last_error ? shortened(error_text(*task.last_error), 80) : ""});
+               task.last_error ? error_text(*task.last_error) : ""});
   }
-  table.print(std::cout);
+  table.print(std::cout, look);
+}
+
+// The server lists without filters, so what does not match is dropped here. A page is asked for as
+// large as what is still to be shown, so that a cursor never skips a task.
+ExitCode list_dead(Session& session, DeadList& options) {
+  const std::uint64_t wanted = options.filter.limit().value_or(shown_default);
+  std::uint64_t shown = 0;
+  PageOptions page{.cursor = options.cursor};
+  do {
+    page.limit = options.all
+                     ? 1'000
+                     : static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted - shown, 1'000));
+    const auto answer =
+        session.ask([&](Client& client) { return client.dead_list(options.queue, page); });
+    std::vector<Task> matching;
+    for (const Task& task : answer.items) {
+      if (options.filter.matches(task)) matching.push_back(task);
+    }
+    shown += matching.size();
+    if (session.json) {
+      for (const Task& task : matching) std::cout << one_line(to_json(task)) << '\n';
+    } else if (!matching.empty()) {
+      print_dead(matching, session.look());
+    }
+    page.cursor = answer.next_cursor;
+  } while (!page.cursor.empty() && (options.all || shown < wanted));
+  if (shown == 0 && !session.json) std::cout << "No dead tasks.\n";
+  if (!page.cursor.empty()) {
+    std::cerr << "There is more: --cursor " << page.cursor << ", or --all\n";
+  }
+  return exit_ok;
 }
 
 }  // namespace
@@ -34,16 +72,18 @@ void add_dead_list(CLI::App& dead, Session& session) {
   CLI::App* command = dead.add_subcommand(
       "list", "List a queue's dead-letter queue: the last to die first, with the reason");
   command->add_option("queue", options->queue, "The queue's name")->required();
-  options->page.add_to(*command);
+  options->filter.add_to(*command, "At most so many (default: 100)");
+  command->add_option("--cursor", options->cursor, "Go on where an earlier page ended")
+      ->type_name("CURSOR");
+  command->add_flag("--all", options->all, "All that match");
   add_examples(*command,
-               "  qctl dead list emails\n"
+               "  qctl dead list emails --error-type SmtpTimeout\n"
                "  qctl dead list emails --all --json | jq -r .last_error.type | sort | uniq -c\n");
   command->callback([&session, options] {
     session.action = [&session, options] {
-      return show_pages(
-          session, options->page, "No dead tasks.",
-          [&](const PageOptions& page) { return session.client().dead_list(options->queue, page); },
-          print_dead);
+      if (options->filter.limit() == std::uint64_t{0})
+        throw UsageError("--limit must be at least 1");
+      return list_dead(session, *options);
     };
   });
 }

@@ -17,11 +17,11 @@ void add_get(CLI::App& app, Session& session) {
                "  qctl get 019a9f3c-7d11-7000-8000-2a6f5e0b1c22 --json | jq .result\n");
   command->callback([&session, id] {
     session.action = [&session, id] {
-      const Task task = session.client().get(*id);
+      const Task task = session.ask([&](Client& client) { return client.get(*id); });
       if (session.json) {
-        std::cout << to_json(task) << '\n';
+        std::cout << one_line(to_json(task)) << '\n';
       } else {
-        print_task(std::cout, task);
+        print_task(std::cout, task, session.look());
       }
       return exit_ok;
     };

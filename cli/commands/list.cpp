@@ -24,9 +24,9 @@ ExitCode list(Session& session, List& options) {
       session, options.page, "No tasks.",
       [&](const PageOptions& page) {
         options.query.page = page;
-        return session.client().list(options.query);
+        return session.ask([&](Client& client) { return client.list(options.query); });
       },
-      [](const std::vector<Task>& tasks) { print_tasks(std::cout, tasks); });
+      [&](const std::vector<Task>& tasks) { print_tasks(std::cout, tasks, session.look()); });
 }
 
 std::vector<std::string> state_names() {
@@ -44,8 +44,7 @@ void add_list(CLI::App& app, Session& session) {
   command->add_option("-q,--queue", options->query.queue, "Queue");
   command->add_option("--correlation-id", options->query.correlation_id,
                       "All tasks of one business operation, over all queues");
-  command->add_option("--state", options->state, "Only tasks in this state")
-      ->check(CLI::IsMember(state_names()));
+  add_choice(*command, "--state", options->state, state_names(), "Only tasks in this state");
   command->add_option("--type", options->query.type, "Only tasks of this type");
   options->page.add_to(*command);
   add_examples(*command,

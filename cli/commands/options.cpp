@@ -1,23 +1,38 @@
 #include "commands/options.h"
 
+#include <map>
+
 #include "text.h"
 
 namespace quern::cli {
+namespace {
+
+Duration duration_or_throw(const std::string& name, const std::string& text) {
+  if (const auto duration = parse_duration(text)) return *duration;
+  throw CLI::ValidationError(name,
+                             "\"" + text + "\" is no duration; write 500ms, 90s, 5m, 1h30m or 2d");
+}
+
+template <typename Value>
+CLI::Option* add_duration_to(CLI::App& app, const std::string& name, Value& value,
+                             const std::string& description) {
+  return app
+      .add_option_function<std::string>(
+          name, [&value, name](const std::string& text) { value = duration_or_throw(name, text); },
+          description)
+      ->type_name("DURATION");
+}
+
+}  // namespace
 
 CLI::Option* add_duration(CLI::App& app, const std::string& name, std::optional<Duration>& value,
                           const std::string& description) {
-  return app
-      .add_option_function<std::string>(
-          name,
-          [&value, name](const std::string& text) {
-            value = parse_duration(text);
-            if (!value) {
-              throw CLI::ValidationError(
-                  name, "\"" + text + "\" is no duration; write 500ms, 90s, 5m, 1h30m or 2d");
-            }
-          },
-          description)
-      ->type_name("DURATION");
+  return add_duration_to(app, name, value, description);
+}
+
+CLI::Option* add_duration(CLI::App& app, const std::string& name, Duration& value,
+                          const std::string& description) {
+  return add_duration_to(app, name, value, description);
 }
 
 CLI::Option* add_time(CLI::App& app, const std::string& name, std::optional<Timestamp>& value,
@@ -36,16 +51,51 @@ CLI::Option* add_time(CLI::App& app, const std::string& name, std::optional<Time
       ->type_name("TIME");
 }
 
+CLI::Option* add_choice(CLI::App& app, const std::string& name, std::string& value,
+                        const std::vector<std::string>& choices, const std::string& description) {
+  std::string joined;
+  for (const std::string& choice : choices) joined += (joined.empty() ? "" : "|") + choice;
+  const CLI::Validator is_choice(
+      [choices, joined](const std::string& text) {
+        const bool known = std::find(choices.begin(), choices.end(), text) != choices.end();
+        return known ? std::string() : "\"" + text + "\" is none of " + joined;
+      },
+      "");
+  return app.add_option(name, value, description)->check(is_choice)->type_name(joined);
+}
+
+void add_colour(CLI::App& app, ColourWhen& when) {
+  static const std::map<std::string, ColourWhen> names{{"auto", ColourWhen::automatic},
+                                                       {"always", ColourWhen::always},
+                                                       {"never", ColourWhen::never}};
+  app.add_option_function<std::string>(
+         "--color",
+         [&when](const std::string& text) {
+           const auto found = names.find(text);
+           if (found == names.end()) {
+             throw CLI::ValidationError("--color", "\"" + text + "\" is none of auto|always|never");
+           }
+           when = found->second;
+         },
+         "When to use colours (default: auto, on a terminal unless NO_COLOR is set)")
+      ->type_name("auto|always|never");
+}
+
+void add_yes(CLI::App& app, bool& yes) { app.add_flag("-y,--yes", yes, "Do not ask"); }
+
 void PageFlags::add_to(CLI::App& app) {
   app.add_option("--limit", options.limit, "How many to show at most (per page with --all)")
       ->check(CLI::Range(1, 1000))
+      ->type_name("NUMBER")
       ->capture_default_str();
-  app.add_option("--cursor", options.cursor, "Go on where an earlier page ended");
+  app.add_option("--cursor", options.cursor, "Go on where an earlier page ended")
+      ->type_name("CURSOR");
   app.add_flag("--all", all, "All pages");
 }
 
 void add_examples(CLI::App& app, const std::string& examples) {
-  app.footer("\nExamples:\n" + examples);
+  app.footer("\nExamples:\n" + examples +
+             "\nqctl --help has the options that all commands share, and the exit status.");
 }
 
 }  // namespace quern::cli

@@ -4,7 +4,9 @@
 #include <CLI/App.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "look.h"
 #include "quern/client.h"
 
 namespace quern::cli {
@@ -12,11 +14,19 @@ namespace quern::cli {
 // An option that takes a duration with a unit, such as 90s or 1h30m.
 CLI::Option* add_duration(CLI::App& app, const std::string& name, std::optional<Duration>& value,
                           const std::string& description);
+CLI::Option* add_duration(CLI::App& app, const std::string& name, Duration& value,
+                          const std::string& description);
 // An option that takes an RFC 3339 time.
 CLI::Option* add_time(CLI::App& app, const std::string& name, std::optional<Timestamp>& value,
                       const std::string& description);
+// An option that takes one of `choices`; --help and the completions name them.
+CLI::Option* add_choice(CLI::App& app, const std::string& name, std::string& value,
+                        const std::vector<std::string>& choices, const std::string& description);
+void add_colour(CLI::App& app, ColourWhen& when);
+// -y, --yes
+void add_yes(CLI::App& app, bool& yes);
 
-// --limit, --cursor, --all-pages.
+// --limit, --cursor, --all.
 struct PageFlags {
   PageOptions options;
   bool all = false;

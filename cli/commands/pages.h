@@ -18,7 +18,7 @@ ExitCode show_pages(const Session& session, PageFlags page, std::string_view not
   for (;;) {
     const auto answer = ask(page.options);
     if (session.json) {
-      for (const auto& item : answer.items) std::cout << to_json(item) << '\n';
+      for (const auto& item : answer.items) std::cout << one_line(to_json(item)) << '\n';
     } else if (!answer.items.empty()) {
       print(answer.items);
     }

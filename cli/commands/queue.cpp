@@ -14,9 +14,9 @@ namespace {
 
 ExitCode show(const Session& session, const Queue& queue) {
   if (session.json) {
-    std::cout << to_json(queue) << '\n';
+    std::cout << one_line(to_json(queue)) << '\n';
   } else {
-    print_queue(std::cout, queue);
+    print_queue(std::cout, queue, session.look());
   }
   return exit_ok;
 }
@@ -30,13 +30,13 @@ class SettingsPatch {
     add_number(command, "--max-attempts", "max_attempts", "Attempts before a task is dead");
     add_durations(command);
     add_number(command, "--max-backlog", "max_backlog", "Unfinished tasks it may hold, or none");
-    command.add_option("--retry-strategy", strategy_, "How the wait between attempts grows")
-        ->check(CLI::IsMember({"exponential", "linear", "fixed"}));
+    add_choice(command, "--retry-strategy", strategy_, {"exponential", "linear", "fixed"},
+               "How the wait between attempts grows");
     add_duration(command, "--retry-base", base_, "The first wait");
     add_duration(command, "--retry-max", max_, "The longest wait");
     command.add_option("--retry-factor", factor_, "What exponential waits grow by");
-    command.add_option("--retry-jitter", jitter_, "Whether the waits are spread at random")
-        ->check(CLI::IsMember({"yes", "no"}));
+    add_choice(command, "--retry-jitter", jitter_, {"yes", "no"},
+               "Whether the waits are spread at random");
   }
 
   std::string finish() {
@@ -138,8 +138,11 @@ CLI::App* add_verb(CLI::App& queue, Session& session, const std::string& verb,
   auto name = std::make_shared<std::string>();
   CLI::App* command = queue.add_subcommand(verb, description);
   command->add_option("name", *name, "The queue's name")->required();
+  add_examples(*command, "  qctl queue " + verb + " emails\n");
   command->callback([&session, name, ask] {
-    session.action = [&session, name, ask] { return show(session, ask(session.client(), *name)); };
+    session.action = [&session, name, ask] {
+      return show(session, session.ask([&](Client& client) { return ask(client, *name); }));
+    };
   });
   return command;
 }
@@ -165,6 +168,7 @@ void add_queue(CLI::App& app, Session& session) {
   add_examples(*set,
                "  qctl queue set emails --max-attempts 10 --lease 2m\n"
                "  qctl queue set imports --max-backlog 100000 --ttl none\n");
+  add_queue_removal(*queue, session);
 }
 
 }  // namespace quern::cli

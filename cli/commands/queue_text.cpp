@@ -29,7 +29,7 @@ std::string retry_text(const RetryPolicy& retry) {
 
 }  // namespace
 
-void print_queue(std::ostream& out, const Queue& queue) {
+void print_queue(std::ostream& out, const Queue& queue, const Look& look) {
   const QueueSettings& settings = queue.settings;
   Table table({{"QUEUE"}, {printable(queue.name)}});
   table.add({"paused", settings.paused ? "yes" : "no"});
@@ -43,12 +43,12 @@ void print_queue(std::ostream& out, const Queue& queue) {
   table.add({"idempotency window", exact_text(settings.idempotency_window)});
   table.add({"max backlog",
              settings.max_backlog ? std::to_string(*settings.max_backlog) : std::string("none")});
-  table.print(out);
+  table.print(out, look);
   out << '\n';
-  print_queues(out, {queue});
+  print_queues(out, {queue}, look);
 }
 
-void print_queues(std::ostream& out, const std::vector<Queue>& queues) {
+void print_queues(std::ostream& out, const std::vector<Queue>& queues, const Look& look) {
   constexpr auto right = Table::Align::right;
   Table table({{"QUEUE"},
                {"READY", right},
@@ -67,9 +67,9 @@ void print_queues(std::ostream& out, const std::vector<Queue>& queues) {
                std::to_string(counts.retrying), std::to_string(counts.dead),
                std::to_string(counts.succeeded), std::to_string(counts.cancelled),
                queue.oldest_ready_age ? duration_text(*queue.oldest_ready_age) : "-",
-               queue.settings.paused ? "paused" : ""});
+               Table::Cell(queue.settings.paused ? "paused" : "", Colour::yellow)});
   }
-  table.print(out);
+  table.print(out, look);
 }
 
 }  // namespace quern::cli

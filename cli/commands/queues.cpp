@@ -19,8 +19,12 @@ void add_queues(CLI::App& app, Session& session) {
     session.action = [&session, page] {
       return show_pages(
           session, *page, "No queues yet: the first task makes one.",
-          [&](const PageOptions& options) { return session.client().queues(options); },
-          [](const std::vector<Queue>& queues) { print_queues(std::cout, queues); });
+          [&](const PageOptions& options) {
+            return session.ask([&](Client& client) { return client.queues(options); });
+          },
+          [&](const std::vector<Queue>& queues) {
+            print_queues(std::cout, queues, session.look());
+          });
     };
   });
 }

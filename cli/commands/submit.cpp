@@ -4,6 +4,7 @@
 #include <iterator>
 #include <memory>
 
+#include "commands/batch.h"
 #include "commands/commands.h"
 #include "commands/options.h"
 #include "commands/task_text.h"
@@ -16,6 +17,7 @@ struct Submit {
   std::string payload = "null";
   std::vector<std::string> metadata;
   std::optional<Duration> wait;
+  BatchOptions batch;
 };
 
 std::string read_all(std::istream& in) {
@@ -42,23 +44,49 @@ void read_metadata(const std::vector<std::string>& pairs, NewTask& task) {
 }
 
 ExitCode submit(Session& session, Submit& options) {
-  options.task.payload = read_payload(options.payload);
   read_metadata(options.metadata, options.task);
-  Task task = session.client().submit(options.task);
+  if (!options.batch.path.empty()) return submit_batch(session, options.batch, options.task);
+  if (options.task.type.empty()) throw UsageError("submit: name the type of the task");
+  options.task.payload = read_payload(options.payload);
+  Task task = session.ask([&](Client& client) { return client.submit(options.task); });
   if (task.replayed) {
     std::cerr << "This idempotency key was used before; nothing new was submitted.\n";
   }
   if (!options.wait) {
-    std::cout << (session.json ? to_json(task) : task.id) << '\n';
+    std::cout << (session.json ? one_line(to_json(task)) : task.id) << '\n';
     return exit_ok;
   }
   task = session.client().wait(task.id, *options.wait);
   if (session.json) {
-    std::cout << to_json(task) << '\n';
+    std::cout << one_line(to_json(task)) << '\n';
   } else {
-    print_task(std::cout, task);
+    print_task(std::cout, task, session.look());
   }
+  if (!is_terminal(task.state)) return exit_not_in_time;
   return task.state == TaskState::succeeded ? exit_ok : exit_refused;
+}
+
+void add_batch(CLI::App& command, BatchOptions& batch,
+               const std::vector<CLI::Option*>& only_for_one_task) {
+  CLI::Option* path =
+      command
+          .add_option("--batch", batch.path,
+                      "Submit one task for each line of JSON in FILE, or of standard input (-); a "
+                      "line has the fields of POST /tasks")
+          ->type_name("FILE");
+  for (CLI::Option* option : only_for_one_task) path->excludes(option);
+  command
+      .add_option("--key-prefix", batch.key_prefix,
+                  "Begins the idempotency keys of a batch (default: batch); another prefix makes "
+                  "other tasks")
+      ->type_name("TEXT")
+      ->needs(path);
+  command.add_flag("--payloads", batch.payloads, "Each line of the batch is a payload")
+      ->needs(path);
+  command.add_option("--from-line", batch.from_line, "Skip the lines of the batch before this one")
+      ->check(CLI::PositiveNumber)
+      ->type_name("NUMBER")
+      ->needs(path);
 }
 
 }  // namespace
@@ -67,9 +95,10 @@ void add_submit(CLI::App& app, Session& session) {
   auto options = std::make_shared<Submit>();
   NewTask& task = options->task;
   CLI::App* command = app.add_subcommand("submit", "Submit a task and print its id");
-  command->add_option("type", task.type, "Which handler runs it")->required();
-  command->add_option("payload", options->payload,
-                      "JSON text, @FILE, or - for standard input (default: null)");
+  command->add_option("type", task.type,
+                      "Which handler runs it; with --batch only for lines that do not say");
+  CLI::Option* payload = command->add_option(
+      "payload", options->payload, "JSON text, @FILE, or - for standard input (default: null)");
   command->add_option("-q,--queue", task.queue, "Queue")->capture_default_str();
   command->add_option("-p,--priority", task.priority, "0 to 9, higher first");
   add_duration(*command, "--delay", task.delay, "Not before so long from now");
@@ -79,18 +108,25 @@ void add_submit(CLI::App& app, Session& session) {
   command->add_option("--max-attempts", task.max_attempts, "Attempts before it is dead");
   add_duration(*command, "--lease", task.lease, "How long a worker holds it without a heartbeat");
   add_duration(*command, "--timeout", task.timeout, "Hard limit of one attempt");
-  command->add_option("-k,--key", task.idempotency_key,
-                      "Idempotency key: the same key again is the same task");
+  CLI::Option* key = command->add_option("-k,--key", task.idempotency_key,
+                                         "Idempotency key: the same key again is the same task");
   command->add_option("--correlation-id", task.correlation_id,
                       "Groups the tasks of one business operation");
   command->add_option("-m,--metadata", options->metadata, "name=value, as often as you like")
       ->allow_extra_args(false);
-  add_duration(*command, "--wait", options->wait,
-               "Wait so long for the task to finish, then show it");
-  add_examples(*command,
-               "  qctl submit send_email '{\"to\": \"ada@example.com\"}' --queue emails\n"
-               "  qctl submit report @report.json --delay 1h --key report-2026-11-23\n"
-               "  generate | qctl submit import - --wait 5m\n");
+  CLI::Option* wait = add_duration(*command, "--wait", options->wait,
+                                   "Wait so long for the task to finish, then show it");
+  add_batch(*command, options->batch, {payload, key, wait});
+  add_examples(
+      *command,
+      "  qctl submit send_email '{\"to\": \"ada@example.com\"}' --queue emails\n"
+      "  qctl submit report @report.json --delay 1h --key report-2026-11-23\n"
+      "  generate | qctl submit import - --wait 5m\n"
+      "  qctl submit --batch tasks.ndjson --queue imports\n"
+      "  jq -c .[] docs.json | qctl submit index --batch - --payloads\n"
+      "\nA batch may be run again after any kind of end: the idempotency key of a line is\n"
+      "made of --key-prefix, the line's number and everything that its task says, so what\n"
+      "is on the server already is not submitted twice.\n");
   command->callback([&session, options] {
     session.action = [&session, options] { return submit(session, *options); };
   });

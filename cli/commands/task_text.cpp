@@ -33,14 +33,14 @@ std::string state_text(const Task& task) {
   return text;
 }
 
-void print_failures(std::ostream& out, const std::vector<Failure>& failures) {
+void print_failures(std::ostream& out, const std::vector<Failure>& failures, const Look& look) {
   Table table({{"ATTEMPT", Table::Align::right}, {"FAILED"}, {"WORKER"}, {"ERROR"}});
   for (const Failure& failure : failures) {
     table.add({std::to_string(failure.attempt), relative_text(failure.at, wall_clock_now()),
                printable(failure.worker_id), error_text(failure.error)});
   }
   out << '\n';
-  table.print(out);
+  table.print(out, look);
 }
 
 }  // namespace
@@ -53,11 +53,11 @@ std::string error_text(const TaskError& error) {
   return printable(error.type) + ": " + printable(error.message);
 }
 
-void print_task(std::ostream& out, const Task& task) {
+void print_task(std::ostream& out, const Task& task, const Look& look) {
   print_line(out, "id", printable(task.id));
   print_line(out, "queue", printable(task.queue));
   print_line(out, "type", printable(task.type));
-  print_line(out, "state", state_text(task));
+  print_line(out, "state", look.paint(colour_of(task.state), state_text(task)));
   print_line(out, "attempts", attempts_text(task));
   print_line(out, "priority", std::to_string(task.priority));
   print_time(out, "created", task.created_at);
@@ -79,19 +79,22 @@ void print_task(std::ostream& out, const Task& task) {
   if (task.failures.empty()) {
     if (task.last_error) print_line(out, "last error", error_text(*task.last_error));
   } else {
-    print_failures(out, task.failures);
+    print_failures(out, task.failures, look);
   }
 }
 
-void print_tasks(std::ostream& out, const std::vector<Task>& tasks) {
+void print_tasks(std::ostream& out, const std::vector<Task>& tasks, const Look& look) {
   Table table({{"ID"}, {"QUEUE"}, {"TYPE"}, {"STATE"}, {"ATTEMPTS"}, {"CREATED"}, {"LAST ERROR"}});
   for (const Task& task : tasks) {
-    table.add({printable(task.id), shortened(task.queue, 24), shortened(task.type, 24),
-               std::string(to_string(task.state)), attempts_text(task),
+    table.add({printable(task.id),
+               shortened(task.queue, 24),
+               shortened(task.type, 24),
+               {std::string(to_string(task.state)), colour_of(task.state)},
+               attempts_text(task),
                relative_text(task.created_at, wall_clock_now()),
-               task.last_error ? shortened(error_text(*task.last_error), 60) : ""});
+               task.last_error ? error_text(*task.last_error) : ""});
   }
-  table.print(out);
+  table.print(out, look);
 }
 
 }  // namespace quern::cli

@@ -4,12 +4,13 @@
 #include <iosfwd>
 #include <vector>
 
+#include "look.h"
 #include "quern/task.h"
 
 namespace quern::cli {
 
-void print_task(std::ostream& out, const Task& task);
-void print_tasks(std::ostream& out, const std::vector<Task>& tasks);
+void print_task(std::ostream& out, const Task& task, const Look& look);
+void print_tasks(std::ostream& out, const std::vector<Task>& tasks, const Look& look);
 
 // "4 of 5"
 std::string attempts_text(const Task& task);

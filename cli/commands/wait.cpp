@@ -26,12 +26,13 @@ ExitCode wait(Session& session, const Wait& options) {
     } while (!is_terminal(task.state));
   }
   if (session.json) {
-    std::cout << to_json(task) << '\n';
+    std::cout << one_line(to_json(task)) << '\n';
   } else {
-    print_task(std::cout, task);
+    print_task(std::cout, task, session.look());
   }
   if (!is_terminal(task.state)) {
-    std::cerr << "Not finished within " << duration_text(*options.timeout) << ".\n";
+    std::cerr << "Not finished within " << exact_text(*options.timeout) << ".\n";
+    return exit_not_in_time;
   }
   return task.state == TaskState::succeeded ? exit_ok : exit_refused;
 }
@@ -41,7 +42,9 @@ ExitCode wait(Session& session, const Wait& options) {
 void add_wait(CLI::App& app, Session& session) {
   auto options = std::make_shared<Wait>();
   CLI::App* command = app.add_subcommand(
-      "wait", "Wait until a task is finished, then show it; exits with 1 unless it succeeded");
+      "wait",
+      "Wait until a task is finished, then show it; exits with 1 unless it succeeded, with 5 when "
+      "the time is over");
   command->add_option("id", options->id, "The task's id")->required();
   add_duration(*command, "--timeout", options->timeout, "Give up after this time (default: never)");
   add_examples(*command, "  qctl wait \"$(qctl submit report)\" --timeout 10m && echo done\n");

@@ -77,7 +77,7 @@ TEST_CASE("lists are one object a line with --json, and say when there is more")
     }
     return {.body = R"({"tasks": [)" + task_text() + R"(], "next_cursor": "next"})"};
   });
-  const QctlResult page = qctl(server, {"dead", "list", "emails"});
+  const QctlResult page = qctl(server, {"dead", "list", "emails", "--limit", "1"});
   CHECK(page.status == 0);
   CHECK(contains(page.out, "REASON"));
   CHECK(contains(page.err, "--cursor next"));

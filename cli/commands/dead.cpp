@@ -1,0 +1,136 @@
+// dead show, dead discard, and the family.
+#include <CLI/App.hpp>
+#include <iostream>
+#include <memory>
+
+#include "commands/commands.h"
+#include "commands/dead_filter.h"
+#include "commands/options.h"
+#include "commands/task_text.h"
+#include "confirm.h"
+#include "text.h"
+
+namespace quern::cli {
+namespace {
+
+struct Discard {
+  std::string queue;
+  std::vector<std::string> ids;
+  DeadFlags flags;
+  bool yes = false;
+};
+
+struct Count {
+  std::uint64_t tasks = 0;
+  std::optional<Timestamp> newest;  // death among all that are there
+};
+
+// The HTTP API has no count by filter, so this looks at all.
+Count count_matching(Session& session, Discard& options, const DeadFilter& filter) {
+  Count count;
+  PageOptions page{.limit = 1'000};
+  do {
+    const auto answer =
+        session.ask([&](Client& client) { return client.dead_list(options.queue, page); });
+    for (const Task& task : answer.items) {
+      if (!count.newest) count.newest = task.finished_at;  // the last to die comes first
+      const bool named = filter.all || std::find(filter.ids.begin(), filter.ids.end(), task.id) !=
+                                           filter.ids.end();
+      if (named && options.flags.matches(task)) ++count.tasks;
+    }
+    page.cursor = answer.next_cursor;
+  } while (!page.cursor.empty());
+  if (filter.limit) count.tasks = std::min(count.tasks, *filter.limit);
+  return count;
+}
+
+ExitCode discard(Session& session, Discard& options) {
+  DeadFilter filter = options.flags.finish(options.ids, "dead discard");
+  if (!options.yes) {
+    const Count count = count_matching(session, options, filter);
+    if (!confirm("discards " + tasks_text(count.tasks) + " of the dead-letter queue of " +
+                 printable(options.queue) + " for good")) {
+      return exit_refused;
+    }
+    // What dies while the person thinks was not in the count, and stays.
+    if (!filter.before && count.newest) filter.before = *count.newest + Duration{1};
+  }
+  const std::uint64_t discarded =
+      session.ask([&](Client& client) { return client.dead_discard(options.queue, filter); });
+  if (session.json) {
+    std::cout << "{\"discarded\":" << discarded << "}\n";
+  } else {
+    std::cout << "Discarded " << tasks_text(discarded) << '\n';
+  }
+  return exit_ok;
+}
+
+void add_dead_discard_to(CLI::App& dead, Session& session) {
+  auto options = std::make_shared<Discard>();
+  CLI::App* command = dead.add_subcommand("discard", "Delete dead tasks for good");
+  command->add_option("queue", options->queue, "The queue's name")->required();
+  command->add_option("ids", options->ids, "Ids of dead tasks; or a filter, or --all");
+  options->flags.add_all(*command);
+  options->flags.add_to(*command, "At most so many, those that died first");
+  add_yes(*command, options->yes);
+  add_examples(*command,
+               "  qctl dead discard emails --reason expired\n"
+               "  qctl dead discard emails --before 2026-11-01T00:00:00Z --yes\n");
+  command->callback([&session, options] {
+    session.action = [&session, options] { return discard(session, *options); };
+  });
+}
+
+// The error in full, line by line; a line must not be able to drive the terminal.
+void print_lines(std::ostream& out, std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    out << "  " << printable(text.substr(0, end)) << '\n';
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
+ExitCode show(Session& session, const std::string& id) {
+  const Task task = session.ask([&](Client& client) { return client.get(id); });
+  if (task.state != TaskState::dead) {
+    std::cerr << "qctl: task " << printable(task.id) << " is not dead but " << to_string(task.state)
+              << "; qctl get shows it\n";
+    return exit_refused;
+  }
+  if (session.json) {
+    std::cout << one_line(to_json(task)) << '\n';
+    return exit_ok;
+  }
+  print_task(std::cout, task, session.look());
+  if (task.last_error) {
+    std::cout << "\nlast error: " << printable(task.last_error->type) << '\n';
+    print_lines(std::cout, task.last_error->message);
+    if (!task.last_error->details.empty()) print_lines(std::cout, task.last_error->details);
+  }
+  return exit_ok;
+}
+
+}  // namespace
+
+void add_dead_discard(CLI::App& dead, Session& session) { add_dead_discard_to(dead, session); }
+
+void add_dead_show(CLI::App& dead, Session& session) {
+  auto id = std::make_shared<std::string>();
+  CLI::App* command = dead.add_subcommand(
+      "show", "Show a dead task: every attempt that failed, the last error in full");
+  command->add_option("id", *id, "The task's id")->required();
+  add_examples(*command, "  qctl dead show 019a9f3c-7d11-7000-8000-2a6f5e0b1c22\n");
+  command->callback(
+      [&session, id] { session.action = [&session, id] { return show(session, *id); }; });
+}
+
+void add_dead(CLI::App& app, Session& session) {
+  CLI::App* dead = app.add_subcommand("dead", "Dead-letter queues: list, show, redrive, discard");
+  dead->require_subcommand(1);
+  add_dead_list(*dead, session);
+  add_dead_show(*dead, session);
+  add_redrive(*dead, session);
+  add_dead_discard(*dead, session);
+}
+
+}  // namespace quern::cli

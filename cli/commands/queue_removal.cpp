@@ -1,0 +1,146 @@
+// What can't be undone about a queue: purge, delete.
+#include <CLI/App.hpp>
+#include <iostream>
+#include <memory>
+
+#include "commands/commands.h"
+#include "commands/options.h"
+#include "confirm.h"
+#include "text.h"
+
+namespace quern::cli {
+namespace {
+
+struct Removal {
+  std::string queue;
+  std::vector<std::string> states;
+  bool force = false;
+  bool yes = false;
+};
+
+std::uint64_t count_in(const QueueCounts& counts, TaskState state) {
+  switch (state) {
+    case TaskState::blocked:
+      return counts.blocked;
+    case TaskState::scheduled:
+      return counts.scheduled;
+    case TaskState::ready:
+      return counts.ready;
+    case TaskState::running:
+      return counts.running;
+    case TaskState::retrying:
+      return counts.retrying;
+    case TaskState::dead:
+      return counts.dead;
+    case TaskState::succeeded:
+      return counts.succeeded;
+    case TaskState::cancelled:
+      return counts.cancelled;
+  }
+  return 0;
+}
+
+std::vector<std::string> purgeable_states() {
+  std::vector<std::string> names;
+  for (const TaskState state : task_states) {
+    if (state != TaskState::running) names.emplace_back(to_string(state));
+  }
+  return names;
+}
+
+ExitCode purge(Session& session, const Removal& options) {
+  std::vector<TaskState> states;
+  for (const std::string& name : options.states) states.push_back(*task_state_from(name));
+  if (!options.yes) {
+    const Queue queue = session.ask([&](Client& client) { return client.queue(options.queue); });
+    std::uint64_t count = 0;
+    std::string named;
+    for (const TaskState state : states) {
+      count += count_in(queue.counts, state);
+      named += (named.empty() ? "" : ", ") + std::string(to_string(state));
+    }
+    if (!confirm("deletes " + tasks_text(count) + " (" + named + ") of queue " +
+                 printable(queue.name) + " for good")) {
+      return exit_refused;
+    }
+  }
+  const std::uint64_t purged =
+      session.ask([&](Client& client) { return client.queue_purge(options.queue, states); });
+  if (session.json) {
+    std::cout << "{\"purged\":" << purged << "}\n";
+  } else {
+    std::cout << "Purged " << tasks_text(purged) << '\n';
+  }
+  return exit_ok;
+}
+
+std::string deletion_text(const Queue& queue, bool force) {
+  const QueueCounts& counts = queue.counts;
+  std::string text = "deletes queue " + printable(queue.name) + " with its settings and " +
+                     tasks_text(counts.succeeded + counts.cancelled) + " that finished";
+  if (force) {
+    text += ", and discards " + tasks_text(counts.unfinished()) + " still to be done and " +
+            grouped(counts.dead) + " dead ones";
+  }
+  return text + " for good";
+}
+
+ExitCode remove(Session& session, const Removal& options) {
+  if (!options.yes) {
+    const Queue queue = session.ask([&](Client& client) { return client.queue(options.queue); });
+    if (!confirm(deletion_text(queue, options.force))) return exit_refused;
+  }
+  session.ask([&](Client& client) { client.queue_delete(options.queue, options.force); });
+  if (session.json) {
+    std::cout << "{\"deleted\":\"" << options.queue << "\"}\n";  // a name needs no escapes
+  } else {
+    std::cout << "Deleted queue " << options.queue << '\n';
+  }
+  return exit_ok;
+}
+
+void add_purge(CLI::App& queue, Session& session) {
+  auto options = std::make_shared<Removal>();
+  CLI::App* command =
+      queue.add_subcommand("purge", "Delete the queue's tasks in some states, for good");
+  command->add_option("name", options->queue, "The queue's name")->required();
+  command
+      ->add_option("--state", options->states,
+                   "State of the tasks to delete; as often as you like, or separated by commas")
+      ->required()
+      ->allow_extra_args(false)
+      ->delimiter(',')
+      ->check(CLI::IsMember(purgeable_states()))
+      ->type_name("blocked|scheduled|ready|retrying|dead|succeeded|cancelled");
+  add_yes(*command, options->yes);
+  add_examples(*command,
+               "  qctl queue purge emails --state ready\n"
+               "  qctl queue purge emails --state ready,scheduled,retrying --yes\n");
+  command->callback([&session, options] {
+    session.action = [&session, options] { return purge(session, *options); };
+  });
+}
+
+void add_delete(CLI::App& queue, Session& session) {
+  auto options = std::make_shared<Removal>();
+  CLI::App* command =
+      queue.add_subcommand("delete", "Delete a queue without unfinished or dead tasks");
+  command->add_option("name", options->queue, "The queue's name")->required();
+  command->add_flag("--force", options->force, "Also discard unfinished and dead tasks");
+  add_yes(*command, options->yes);
+  add_examples(*command,
+               "  qctl queue delete imports\n"
+               "  qctl queue delete imports --force --yes\n");
+  command->callback([&session, options] {
+    session.action = [&session, options] { return remove(session, *options); };
+  });
+}
+
+}  // namespace
+
+void add_queue_removal(CLI::App& queue, Session& session) {
+  add_purge(queue, session);
+  add_delete(queue, session);
+}
+
+}  // namespace quern::cli

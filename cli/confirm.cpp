@@ -1,0 +1,29 @@
+#include "confirm.h"
+
+#include <unistd.h>
+
+#include <iostream>
+
+#include "text.h"
+#include "usage_error.h"
+
+namespace quern::cli {
+
+std::string tasks_text(std::uint64_t count) {
+  return grouped(count) + (count == 1 ? " task" : " tasks");
+}
+
+bool confirm(const std::string& what) {
+  if (::isatty(STDIN_FILENO) != 1 || ::isatty(STDERR_FILENO) != 1) {
+    throw UsageError("this " + what + ", and there is no terminal to ask on: say --yes");
+  }
+  std::cerr << "This " << what << ". Continue? [y/N] " << std::flush;
+  std::string answer;
+  std::getline(std::cin, answer);
+  if (std::cin.eof()) std::cerr << '\n';  // Ctrl-D leaves the cursor behind the question
+  if (answer == "y" || answer == "Y" || answer == "yes") return true;
+  std::cerr << "Nothing was done.\n";
+  return false;
+}
+
+}  // namespace quern::cli

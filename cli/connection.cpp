@@ -1,0 +1,88 @@
+#include "connection.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <optional>
+
+#include "profile.h"
+#include "usage_error.h"
+
+namespace quern::cli {
+namespace {
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+// A person who could be robbed is told; a script, whose secrets often come mounted like this, not.
+void warn_if_open(const std::string& path) {
+  struct stat file {};
+  if (::isatty(STDERR_FILENO) == 1 && ::stat(path.c_str(), &file) == 0 &&
+      (file.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    std::cerr << "qctl: others can read " << path << "; chmod 600 keeps the token secret\n";
+  }
+}
+
+std::string token_from(const std::string& path) {
+  std::ifstream file(path);
+  std::string token;
+  std::getline(file, token);
+  while (!token.empty() && (token.back() == '\r' || token.back() == ' ')) token.pop_back();
+  if (token.empty()) {
+    throw UsageError("token file " + path + ": cannot read a token from its first line");
+  }
+  warn_if_open(path);
+  return token;
+}
+
+// All but what flags say of the token and the CA file. A token from a file is yet to be read.
+struct Source {
+  Connection connection;
+  std::string token_file;
+};
+
+// `token` is the environment's; empty: the profile's own counts.
+Source from_profile(const Profile& profile, const std::string& token) {
+  return {.connection = {.server = profile.server,
+                         .origin = "profile " + profile.name,
+                         .token = token,
+                         .ca_file = profile.ca_file},
+          .token_file = token.empty() ? profile.token_file : ""};
+}
+
+Source without_flags(const ConnectionFlags& flags) {
+  const std::string token = environment("QUERN_TOKEN");
+  if (!flags.server.empty()) {
+    if (!flags.profile.empty()) throw UsageError("--server and --profile exclude each other");
+    return {.connection = {.server = flags.server, .origin = "--server", .token = token}};
+  }
+  if (!flags.profile.empty()) {
+    const Profile profile = *load_profile(profiles_path(), flags.profile);
+    return from_profile(profile, profile.token_file.empty() ? token : "");
+  }
+  if (const std::string server = environment("QUERN_SERVER"); !server.empty()) {
+    return {.connection = {.server = server, .origin = "QUERN_SERVER", .token = token}};
+  }
+  if (const auto profile = load_profile(profiles_path(), environment("QUERN_PROFILE"))) {
+    return from_profile(*profile, token);
+  }
+  return {.connection = {.server = default_server, .origin = "the default", .token = token}};
+}
+
+}  // namespace
+
+Connection resolve_connection(const ConnectionFlags& flags) {
+  Source source = without_flags(flags);
+  Connection& connection = source.connection;
+  if (!flags.token_file.empty()) source.token_file = flags.token_file;
+  if (!source.token_file.empty()) connection.token = token_from(source.token_file);
+  if (!flags.ca_file.empty()) connection.ca_file = flags.ca_file;
+  return connection;
+}
+
+}  // namespace quern::cli

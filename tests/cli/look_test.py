@@ -1,0 +1,65 @@
+"""qctl's profiles, trace, and what scripts read."""
+
+import os
+import tempfile
+import unittest
+
+from programs import Server
+
+
+class LookTest(unittest.TestCase):
+    def setUp(self):
+        self.server = self.enterContext(Server())
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.config = folder.name
+        os.mkdir(os.path.join(self.config, "quern"))
+
+    def profiles(self, text):
+        with open(os.path.join(self.config, "quern", "qctl.toml"), "w") as out:
+            out.write(text)
+
+    def qctl(self, *arguments, status=0, server=""):
+        return self.server.qctl(*arguments, status=status, XDG_CONFIG_HOME=self.config,
+                                QUERN_SERVER=server)
+
+    def test_a_profile_names_the_server_and_gives_way_to_the_environment_unless_it_is_named(self):
+        self.profiles(f'default = "here"\n[profiles.here]\nserver = "{self.server.url}"\n')
+        self.assertIn("profile here", self.qctl("info").stdout)
+        self.qctl("info", server="http://127.0.0.1:1", status=4)
+        self.qctl("info", "--profile", "here", server="http://127.0.0.1:1")
+        self.assertIn("[profiles.other]", self.qctl("info", "--profile", "other", status=2).stderr)
+
+    def test_a_token_in_the_configuration_is_refused(self):
+        self.profiles(f'[profiles.p]\nserver = "{self.server.url}"\ntoken = "secret"\n')
+        refused = self.qctl("info", "--profile", "p", status=2).stderr
+        self.assertIn("qctl.toml:3", refused)
+        self.assertIn("token_file", refused)
+        self.assertNotIn("secret", refused)
+
+    def test_trace_shows_follow_ups_below_the_task_that_submitted_them(self):
+        root = self.server.qctl("submit", "place_order", "--correlation-id", "op").stdout.strip()
+        # The key that the SDK's Context::submit makes for a follow-up.
+        child = self.server.qctl("submit", "send_mail", "-q", "mails", "--correlation-id", "op",
+                                 "--key", f"{root}:0:0").stdout.strip()
+        text = self.server.qctl("trace", "op").stdout
+        self.assertRegex(text, r"op  2 tasks")
+        self.assertRegex(text, r"\n +\+0\.\d{3}s  place_order in default  ready .*\n")
+        self.assertRegex(text, r"\n +\+\d+\.\d{3}s  └─ send_mail in mails  ready .*\n")
+        tasks = self.server.json("trace", child)  # by one of its tasks
+        self.assertEqual([(task["id"], task.get("parent_id")) for task in tasks],
+                         [(root, None), (child, root)])
+        self.server.qctl("trace", "nothing", status=3)
+
+    def test_json_is_one_line_whatever_the_payload(self):
+        id = self.server.qctl("submit", "t", '{\n "a": "b\\n"\n}').stdout.strip()
+        self.assertEqual(self.server.qctl("get", id, "--json").stdout.count("\n"), 1)
+        self.assertEqual(self.server.json("get", id)[0]["payload"], {"a": "b\n"})
+
+    def test_waiting_in_vain_has_an_exit_status_of_its_own(self):
+        id = self.server.qctl("submit", "t").stdout.strip()
+        self.server.qctl("wait", id, "--timeout", "10ms", status=5)
+
+
+if __name__ == "__main__":
+    unittest.main()

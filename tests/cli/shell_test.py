@@ -1,0 +1,82 @@
+"""--help, the manual page and the completions say the same; every command has examples."""
+
+import re
+import subprocess
+import unittest
+
+from programs import QCTL, environment
+
+
+def run(*arguments):
+    done = subprocess.run([QCTL, *arguments], capture_output=True, text=True, env=environment())
+    assert done.returncode == 0, done
+    return done.stdout
+
+
+def commands_in(help_text):
+    part = help_text.split("Subcommands:\n")
+    return re.findall(r"^  (\S+) ", part[1].split("\n\n")[0], re.M) if len(part) > 1 else []
+
+
+def options_in(help_text):
+    return set(re.findall(r"^  (?:-\w,)?(--[\w-]+)", help_text, re.M)) - {"--help", "--version"}
+
+
+def tree(path=()):
+    text = run(*path, "--help")
+    yield path, text
+    for name in commands_in(text):
+        yield from tree((*path, name))
+
+
+class ShellTest(unittest.TestCase):
+    def test_the_manual_page_and_all_completions_name_every_command_and_option(self):
+        manual = run("man").replace("\\-", "-")
+        scripts = {shell: run("completions", shell) for shell in ("bash", "zsh", "fish")}
+        found = list(tree())
+        self.assertGreater(len(found), 25)
+        for path, text in found:
+            name = " ".join(("qctl", *path))
+            if path:
+                self.assertTrue(f".SS {name}\n" in manual, name)
+            for option in options_in(text):
+                self.assertTrue(f"\\fB{option}\\fR" in manual, (name, option))
+                entry = f"__qctl_at \\'{name}\\''.* -l {option[2:]}( |$)".replace("\\", "\\\\")
+                self.assertTrue(re.search(entry, scripts["fish"], re.M), (name, option))
+                for shell in ("bash", "zsh"):
+                    words = re.search(rf"^ +'{name}'\) words='(.*)' ;;$", scripts[shell], re.M)
+                    self.assertTrue(words and option in words[1].split(), (shell, name, option))
+
+    def test_every_command_has_examples(self):
+        for path, text in tree():
+            if path and not commands_in(text):
+                self.assertIn("Examples:\n  ", text, path)
+
+    def test_bash_completes_commands_options_and_values(self):
+        def complete(*words):
+            script = run("completions", "bash") + (
+                f"COMP_WORDS=({' '.join(repr(word) for word in words)})\n"
+                f"COMP_CWORD={len(words) - 1}\n_qctl\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"\n")
+            return subprocess.run(["bash", "-c", script], capture_output=True, text=True,
+                                  check=True).stdout.split()
+        self.assertEqual(sorted(complete("qctl", "que")), ["queue", "queues"])
+        self.assertEqual(complete("qctl", "queue", "pu"), ["purge"])
+        self.assertEqual(complete("qctl", "queue", "set", "emails", "--retry-str"),
+                         ["--retry-strategy"])
+        self.assertEqual(complete("qctl", "queue", "set", "emails", "--retry-strategy", "l"),
+                         ["linear"])
+
+    def test_fish_completes_and_zsh_can_read_its_script(self):
+        words = subprocess.run(
+            ["fish", "--no-config", "-c",
+             f"{QCTL} completions fish | source; complete -C 'qctl queue se'"],
+            capture_output=True, text=True, check=True, env=environment()).stdout.split()
+        self.assertEqual(words[0], "set")
+        subprocess.run(["zsh", "-n"], input=run("completions", "zsh"), text=True, check=True)
+
+    def test_a_pipe_gets_no_colours_unless_they_are_asked_for(self):
+        self.assertNotIn("\x1b", run("--help"))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,104 @@
+"""qctl as a person sees it: through a pseudo-terminal."""
+
+import os
+import tempfile
+import termios
+import unittest
+
+from programs import Server, Terminal, eventually
+
+
+class TerminalTest(unittest.TestCase):
+    def setUp(self):
+        self.server = self.enterContext(Server())
+
+    def terminal(self, *arguments, **extra):
+        return Terminal(*arguments, QUERN_SERVER=self.server.url, **extra)
+
+    def ready(self):
+        return self.server.json("queues")[0]["counts"]["ready"]
+
+    def test_a_purge_says_how_many_and_asks(self):
+        for _ in range(3):
+            self.server.qctl("submit", "t", "-q", "w")
+        asked = self.terminal("queue", "purge", "w", "--state", "ready")
+        asked.read_until("deletes 3 tasks (ready) of queue w for good. Continue? [y/N]")
+        asked.send("n\n")
+        self.assertEqual(asked.status(), 1)
+        self.assertEqual(self.ready(), 3)
+        asked = self.terminal("queue", "purge", "w", "--state", "ready")
+        asked.read_until("[y/N]")
+        asked.send("y\n")
+        self.assertEqual(asked.status(), 0)
+        self.assertEqual(self.ready(), 0)
+
+    def test_a_discard_counts_what_its_filter_matches(self):
+        for type in ("good", "bad", "bad"):
+            self.server.qctl("submit", type, "-q", "w")
+        worker = self.server.start("work", "-q", "w", "--", "sh", "-c", "exit 65")
+        self.addCleanup(lambda: (worker.kill(), worker.communicate()))
+        eventually(lambda: len(self.server.json("dead", "list", "w")) == 3, "three are dead")
+        asked = self.terminal("dead", "discard", "w", "--type", "bad")
+        asked.read_until("discards 2 tasks of the dead-letter queue of w for good. Continue?")
+        asked.send("y\n")
+        self.assertEqual(asked.status(), 0)
+        left = self.server.json("dead", "list", "w")
+        self.assertEqual([task["type"] for task in left], ["good"])
+        self.assertIn("exit_65", self.server.qctl("dead", "show", left[0]["id"]).stdout)
+
+    def test_without_a_terminal_or_yes_nothing_is_removed(self):
+        self.server.qctl("submit", "t", "-q", "w")
+        for command in (["queue", "purge", "w", "--state", "ready"],
+                        ["queue", "delete", "w", "--force"],
+                        ["dead", "discard", "w", "--all"]):
+            self.assertIn("--yes", self.server.qctl(*command, status=2).stderr)
+        self.assertEqual(self.ready(), 1)
+        self.server.qctl("queue", "delete", "w", "--force", "--yes")
+        self.server.qctl("queue", "get", "w", status=3)
+
+    def test_colours_are_for_terminals_and_not_with_no_color(self):
+        self.server.qctl("submit", "t", "-q", "w")
+        coloured = self.terminal("queues")
+        coloured.status()
+        self.assertIn(b"\x1b[1m", coloured.seen)
+        plain = self.terminal("queues", NO_COLOR="1")
+        plain.status()
+        self.assertNotIn(b"\x1b", plain.seen)
+        self.assertIn(b"QUEUE", plain.seen)
+        self.assertNotIn("\x1b", self.server.qctl("queues").stdout)
+
+    def test_top_shows_queues_sorts_follows_and_gives_the_terminal_back(self):
+        self.server.qctl("submit", "t", "-q", "first")
+        for key in ("q", "\x03"):  # the key, and Ctrl-C
+            with self.subTest(key=key):
+                top = self.terminal("top", "--interval", "50ms")
+                before = termios.tcgetattr(top.fd)
+                top.read_until("first")
+                self.assertIn(b"\x1b[?1049h", top.seen)
+                self.assertFalse(termios.tcgetattr(top.fd)[3] & termios.ECHO)
+                self.server.qctl("submit", "t", "-q", f"later{ord(key)}")
+                top.read_until(f"later{ord(key)}")
+                fd = os.dup(top.fd)
+                top.send(key)
+                self.assertEqual(top.status(), 0)
+                self.assertTrue(top.seen.rstrip().endswith(b"\x1b[?25h\x1b[?1049l"))
+                self.assertTrue(before[3] & termios.ECHO)
+                os.close(fd)
+
+    def test_a_batch_has_a_bar_and_ctrl_c_says_how_to_go_on(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        fifo = os.path.join(folder.name, "endless")
+        os.mkfifo(fifo)
+        batch = self.terminal("submit", "t", "--batch", fifo, "--payloads")
+        with open(fifo, "w") as out:
+            out.writelines(f"{i}\n" for i in range(1000))
+            out.flush()
+            batch.read_until("1,000 tasks")
+            batch.send("\x03")
+            self.assertEqual(batch.status(), 130)
+        self.assertIn(b"Lines 1 to 1000 are on the server", batch.seen)
+
+
+if __name__ == "__main__":
+    unittest.main()

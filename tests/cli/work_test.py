@@ -1,0 +1,108 @@
+"""qctl work: what a program's end means, what it is given, and how it is stopped."""
+
+import os
+import signal
+import tempfile
+import unittest
+
+from programs import Server, eventually
+
+
+class WorkTest(unittest.TestCase):
+    def setUp(self):
+        self.server = self.enterContext(Server())
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def submit(self, type="t", payload="null", *flags):
+        return self.server.qctl("submit", type, payload, "-q", "w", *flags).stdout.strip()
+
+    def work(self, script, *flags, **extra):
+        worker = self.server.start("work", "-q", "w", "--heartbeat", "100ms", *flags, "--", "sh",
+                                   "-c", script, **extra)
+        self.addCleanup(lambda: (worker.kill(), worker.communicate()))
+        return worker
+
+    def task(self, id):
+        return self.server.json("get", id)[0]
+
+    def until(self, id, state):
+        return eventually(lambda: (t := self.task(id))["state"] == state and t, f"{id} {state}")
+
+    def stop(self, worker):
+        worker.send_signal(signal.SIGTERM)
+        self.assertEqual(worker.wait(30), 0)
+
+    def test_exit_0_completes_with_json_or_text(self):
+        ids = [self.submit("json", '{"a": 1}'), self.submit("text"), self.submit("none")]
+        self.work("case $QUERN_TASK_TYPE in json) cat;; text) echo ' two words ';; esac")
+        results = [self.until(id, "succeeded")["result"] for id in ids]
+        self.assertEqual(results, [{"a": 1}, " two words", None])
+
+    def test_exit_65_is_dead_at_once_and_others_are_retried_with_the_end_of_stderr(self):
+        self.server.qctl("queue", "set", "w", "--retry-base", "1h", "--retry-max", "1h")
+        ids = {code: self.submit(f"exit{code}") for code in (65, 75, 3)}
+        self.work("echo first >&2; echo last words >&2; exit ${QUERN_TASK_TYPE#exit}")
+        dead = self.until(ids[65], "dead")
+        self.assertEqual(dead["dead_reason"], "not_retryable")
+        self.assertEqual(dead["last_error"]["message"], "first\nlast words")
+        for code in (75, 3):
+            retrying = self.until(ids[code], "retrying")
+            self.assertIn("last words", retrying["last_error"]["message"])
+            self.assertIn(f"exit status {code}", retrying["last_error"]["message"])
+
+    def test_the_environment_names_the_task_and_holds_no_token(self):
+        id = self.submit("t", "null", "--correlation-id", "op")
+        self.work("env | grep ^QUERN_", QUERN_TOKEN="secret")
+        seen = self.until(id, "succeeded")["result"]
+        for line in (f"QUERN_TASK_ID={id}", "QUERN_ATTEMPT=1", "QUERN_CORRELATION_ID=op",
+                     "QUERN_QUEUE=w"):
+            self.assertIn(line, seen.split("\n"))
+        self.assertNotIn("secret", seen)
+
+    def test_a_cancelled_program_gets_sigterm_and_then_its_whole_group_sigkill(self):
+        id = self.submit()
+        pids = os.path.join(self.folder, "pids")
+        # Neither ends on SIGTERM.
+        self.work(f"trap '' TERM; sleep 1000 & echo $$ $! > {pids}.new; mv {pids}.new {pids}; "
+                  "while :; do wait; done", "--kill-after", "100ms")
+        eventually(lambda: os.path.exists(pids), "the program runs")
+        self.server.qctl("cancel", id)
+        with open(pids) as written:
+            both = written.read().split()
+        for pid in both:
+            eventually(lambda: not alive(pid), f"{pid} is killed")
+
+    def test_a_program_that_takes_too_long_is_stopped_and_retried(self):
+        self.server.qctl("queue", "set", "w", "--retry-base", "1h", "--retry-max", "1h")
+        id = self.submit()
+        self.work("sleep 1000", "--timeout", "100ms")
+        self.assertIn("timed out", self.until(id, "retrying")["last_error"]["message"])
+
+    def test_sigterm_lets_what_runs_finish(self):
+        id = self.submit()
+        gate = os.path.join(self.folder, "gate")
+        os.mkfifo(gate)
+        worker = self.work(f"read line < {gate}; echo '\"done\"'")
+        self.until(id, "running")
+        worker.send_signal(signal.SIGTERM)
+        with open(gate, "w") as out:  # opens when the program reads
+            out.write("go\n")
+        self.assertEqual(worker.wait(30), 0)
+        self.assertEqual(self.task(id)["result"], "done")
+
+    def test_a_program_that_cannot_be_found_is_a_usage_error(self):
+        self.server.qctl("work", "-q", "w", "--", "/no/such/program", status=2)
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+if __name__ == "__main__":
+    unittest.main()
