@@ -56,6 +56,7 @@ TEST_CASE("what a handler returns or throws decides how its task is reported") {
       .handle("nothing", [](Context&) {})
       .handle("permanent", [](Context&) { throw Permanent("no such user", "UnknownUser"); })
       .handle("retry", [](Context&) { throw Retry(7s, "rate limit"); })
+      .handle("backoff", [](Context&) { throw Retry("no route", "Unreachable"); })
       .handle("error", [](Context&) { throw std::out_of_range("index 5"); })
       .handle("odd", [](Context&) { throw 42; })
       .handle("invalid", [](Context&) { return std::string("{not json"); });
@@ -75,6 +76,12 @@ TEST_CASE("what a handler returns or throws decides how its task is reported") {
   const auto retry = quern.outcome(quern.add("retry"));
   CHECK(retry["retryable"] == true);
   CHECK(retry["retry_after_ms"] == 7000);
+
+  const auto backoff = quern.outcome(quern.add("backoff"));
+  CHECK(backoff["retryable"] == true);
+  CHECK(backoff["error"]["type"] == "Unreachable");
+  CHECK(backoff["error"]["message"] == "no route");
+  CHECK_FALSE(backoff.contains("retry_after_ms"));  // the queue's own
 
   const auto error = quern.outcome(quern.add("error"));
   CHECK(error["retryable"] == true);
