@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <barrier>
 #include <latch>
 #include <thread>
 
@@ -112,6 +113,20 @@ TEST_CASE("a handler for any type runs what has none of its own") {
   running.start();
   CHECK(quern.outcome(quern.add("a"))["result"] == 1);
   CHECK(quern.outcome(quern.add("b"))["result"] == "b");
+}
+
+TEST_CASE("as many handlers run at once as there are slots, time after time") {
+  constexpr int concurrency = 16;
+  FakeQuern quern;
+  RunningWorker running(quern, {.concurrency = concurrency});
+  std::barrier all(concurrency);  // none gets further until all are there
+  running.worker.handle("meet", [&](Context&) { all.arrive_and_wait(); });
+  running.start();
+  for (int round = 0; round < 3; ++round) {
+    std::vector<std::string> ids;
+    for (int i = 0; i < concurrency; ++i) ids.push_back(quern.add("meet"));
+    for (const std::string& id : ids) CHECK(quern.outcome(id)["op"] == "complete");
+  }
 }
 
 TEST_CASE("a long handler's lease is kept alive, and its progress shown") {
