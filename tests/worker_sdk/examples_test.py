@@ -57,7 +57,7 @@ class ExamplesTest(unittest.TestCase):
     def test_llm_caller(self):
         server = self.enterContext(Server())
         done = subprocess.run([os.path.join(BIN, "llm_caller"), server.url], capture_output=True,
-                              text=True, timeout=PATIENCE)
+                              text=True, timeout=4 * PATIENCE)
         self.assertEqual(done.returncode, 0, done)
         self.assertIn('progress: {"of":8,"paragraphs":', done.stdout)
         self.assertRegex(done.stdout, r"[1-9]\d* rate limits, 9 failures; the circuit opened [1-9]")

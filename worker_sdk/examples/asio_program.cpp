@@ -39,8 +39,7 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using Prices = std::map<std::string, std::string>;
 
-// --- The program as it was
-// ------------------------------------------------------------------------
+// --- The program as it was ---
 
 asio::awaitable<void> tell_prices(tcp::socket socket, const Prices& prices) {
   std::string lines;
@@ -65,8 +64,7 @@ asio::awaitable<void> accept(tcp::acceptor& acceptor, const Prices& prices) {
   }
 }
 
-// --- The worker
-// -----------------------------------------------------------------------------------
+// --- The worker ---
 
 struct Change {
   std::string name, price;

@@ -28,8 +28,7 @@ namespace {
 using namespace std::chrono_literals;
 using nlohmann::json;
 
-// --- The worker: what a program of yours would have
-// -----------------------------------------------
+// --- The worker: what a program of yours would have ---
 
 std::string summarise(quern::Context& context, const Model& model, quern::CircuitBreaker& breaker) {
   const json paragraphs = quern::json_of(context.payload()).at("paragraphs");
@@ -43,8 +42,7 @@ std::string summarise(quern::Context& context, const Model& model, quern::Circui
   return quern::json_text(summaries);
 }
 
-// --- The rest: a day with the stand-in
-// ------------------------------------------------------------
+// --- The rest: a day with the stand-in ---
 
 quern::NewTask document(const std::string& name, std::size_t paragraph_count) {
   json paragraphs = json::array();
