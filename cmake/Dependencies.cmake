@@ -11,7 +11,7 @@ if(NOT QUERN_SERVER)
 endif()
 
 find_package(ZLIB REQUIRED)
-find_package(SQLite3 REQUIRED)  # the example's search index, not the server
+find_package(SQLite3 REQUIRED)  # the examples, not the server
 find_package(Protobuf REQUIRED)
 find_package(fmt REQUIRED CONFIG)
 find_package(spdlog REQUIRED CONFIG)

@@ -4,6 +4,13 @@
 #include "worker/pool.h"
 
 namespace quern {
+namespace {
+
+// While tasks keep coming, a lease call waits at most so long for more slots to become free:
+// handlers that end at once would otherwise make calls for a task or two each.
+constexpr Duration slots_linger{1};
+
+}  // namespace
 
 using std::chrono::steady_clock;
 
@@ -53,9 +60,15 @@ void Pool::pause_leasing(Duration time) {
 std::optional<LeaseRequest> Pool::next_lease(bool quiet) {
   std::unique_lock lock(mutex_);
   parked_ = false;
-  lease_wake_.wait(lock, [this] {
-    return stopping_.stop_requested() || attempts_.size() < options_.concurrency;
-  });
+  const auto enough_free = [this] {
+    return stopping_.stop_requested() || attempts_.size() <= lease_when_;
+  };
+  lease_when_ = options_.concurrency - 1;
+  lease_wake_.wait(lock, enough_free);
+  if (!quiet) {
+    lease_when_ = options_.concurrency / 4;
+    lease_wake_.wait_for(lock, slots_linger, enough_free);
+  }
   if (stopping_.stop_requested()) return std::nullopt;
   LeaseRequest request{
       .queues = options_.queues,
@@ -87,6 +100,7 @@ void Pool::begin(std::vector<Task> tasks, SteadyTime asked_at) {
   const std::lock_guard lock(mutex_);
   parked_ = false;
   stats_.leased += tasks.size();
+  SteadyTime due = SteadyTime::max();
   for (Task& task : tasks) {
     if (!task.lease) continue;
     auto attempt = std::make_shared<Attempt>(std::move(task));
@@ -98,11 +112,12 @@ void Pool::begin(std::vector<Task> tasks, SteadyTime asked_at) {
     attempt->heartbeat_at = granted_at;
     attempt->heartbeat_due = granted_at + options_.heartbeat;
     expect_timeout(*attempt, steady_clock::now());
+    due = std::min({due, attempt->heartbeat_due, attempt->stop_at});
     unstarted_.push_back(attempt);
     attempts_.emplace(attempt->task.lease->token, std::move(attempt));
-    handler_wake_.notify_one();
   }
-  report_wake_.notify_one();
+  wake_handler();
+  if (due < report_at_) report_wake_.notify_one();
 }
 
 }  // namespace quern

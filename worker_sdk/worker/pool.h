@@ -71,6 +71,7 @@ class Pool {
   // Handler threads.
   void run_handlers();
   std::shared_ptr<Attempt> next_attempt();
+  void wake_handler();
   void finish(const std::shared_ptr<Attempt>& attempt, Settlement outcome);
   const Worker::Handler* handler_for(const std::string& type) const;
 
@@ -107,6 +108,10 @@ class Pool {
   std::condition_variable idle_wake_;
   std::unordered_map<std::string, std::shared_ptr<Attempt>> attempts_;  // by lease token
   std::deque<std::shared_ptr<Attempt>> unstarted_;  // these are in attempts_, too
+  std::size_t handlers_idle_ = 0;
+  bool handler_waking_ = false;  // one was told to wake, and has not yet
+  std::size_t lease_when_ = 0;   // the leasing thread waits until no more slots are taken
+  SteadyTime report_at_ = SteadyTime::max();  // when the reporter looks by itself
   Outbox outbox_;
   std::size_t in_flight_ = 0;  // reports taken from the outbox and not answered yet
   SteadyTime report_not_before_{};

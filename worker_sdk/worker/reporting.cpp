@@ -37,7 +37,8 @@ std::vector<Settlement> Pool::next_report() {
       add_heartbeats(batch, now);
       if (!batch.empty()) return batch;
     }
-    report_wake_.wait_until(lock, next_report_at());
+    report_at_ = next_report_at();
+    report_wake_.wait_until(lock, report_at_);
   }
 }
 

@@ -13,12 +13,25 @@ void Pool::run_handlers() {
 
 std::shared_ptr<Attempt> Pool::next_attempt() {
   std::unique_lock lock(mutex_);
-  handler_wake_.wait(
-      lock, [this] { return closed_ || (!unstarted_.empty() && !stopping_.stop_requested()); });
+  while (!closed_ && (unstarted_.empty() || stopping_.stop_requested())) {
+    ++handlers_idle_;
+    handler_wake_.wait(lock);
+    --handlers_idle_;
+    handler_waking_ = false;
+  }
   if (closed_) return nullptr;
   auto attempt = std::move(unstarted_.front());
   unstarted_.pop_front();
+  wake_handler();
   return attempt;
+}
+
+// Threads wake in a chain, each the next one if there is something left for it. Handlers that end
+// at once then share a few threads, instead of a switch of threads for every task.
+void Pool::wake_handler() {
+  if (unstarted_.empty() || handlers_idle_ == 0 || handler_waking_) return;
+  handler_waking_ = true;
+  handler_wake_.notify_one();
 }
 
 const Worker::Handler* Pool::handler_for(const std::string& type) const {
@@ -38,7 +51,7 @@ void Pool::finish(const std::shared_ptr<Attempt>& attempt, Settlement outcome) {
                          outcome.retryable && !outcome.retry_after;
     outbox_.add(gave_up ? settlement_for(attempt->task, SettleOp::release) : std::move(outcome));
   }
-  lease_wake_.notify_one();
+  if (attempts_.size() <= lease_when_) lease_wake_.notify_one();
   if (may_report()) report_wake_.notify_one();
   idle_wake_.notify_one();
 }
