@@ -83,7 +83,7 @@ Result<Reply> Transport::call(const Call& call) {
     Try once = call_once(call);
     if (once.result) return Reply{std::move(once.result).value(), tries};
     const Error& error = once.result.error();
-    const Duration delay = std::max(backoff.next(), Duration{1000} * error.retry_after_seconds);
+    const Duration delay = backoff.next(Duration{1000} * error.retry_after_seconds);
     const bool in_time = std::chrono::steady_clock::now() + delay < give_up_at;
     if (!in_time || !may_repeat(call.repeat, error, once.sent) || !sleep_for(delay, call.stop)) {
       return error;

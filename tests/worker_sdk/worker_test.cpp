@@ -211,6 +211,37 @@ TEST_CASE("a worker keeps consuming after a server that is away or silent") {
   CHECK(quern.outcome(quern.add("work"))["op"] == "complete");
 }
 
+TEST_CASE("a stranger in the server's place, or a revoked token, costs no result") {
+  for (const FakeAnswer& answer :
+       {FakeAnswer{.body = "<html>", .content_type = "text/html"}, FakeAnswer{.body = "{}"},
+        FakeAnswer{.status = 404, .body = "<html>", .content_type = "text/html"},
+        problem(401, "unauthorized"), problem(404, "not_found"),
+        problem(421, "misdirected_request")}) {
+    CAPTURE(answer.body);
+    FakeQuern quern;
+    RunningWorker running(quern);
+    std::latch started(1);
+    std::latch release(1);
+    running.worker.handle("work", [&](Context&) {
+      started.count_down();
+      release.wait();
+    });
+    running.start();
+    const std::string id = quern.add("work");
+    started.wait();
+    quern.refuse(answer);
+    release.count_down();
+    int calls = 0;
+    CHECK(quern.eventually([&] {
+      if (calls == 0) calls = quern.calls();
+      return quern.calls() > calls + 2;
+    }));
+    quern.clear_refusal();
+    CHECK(quern.outcome(id)["op"] == "complete");
+    CHECK(quern.outcomes(id).size() == 1);
+  }
+}
+
 TEST_CASE("a result that the server will not have becomes a failure with the reason") {
   FakeQuern quern;
   RunningWorker running(quern);

@@ -49,7 +49,7 @@ void Client::watch(std::string_view queue, const QueueVisitor& visit, std::stop_
     } catch (const ApiError& error) {
       if (stop.stop_requested()) return;
       if (!sdk::is_transient(error.code())) throw;
-      pause(std::max(backoff.next(), error.retry_after()), stop);
+      pause(backoff.next(error.retry_after()), stop);
       continue;
     }
     backoff.reset();

@@ -42,7 +42,7 @@ std::optional<Error> Pool::lease_until_stopped() {
       } else {
         undelivered(std::move(request->settle));
       }
-      pause_leasing(std::max(backoff.next(), error.retry_after()));
+      pause_leasing(backoff.next(error.retry_after()));
     }
   }
   return std::nullopt;

@@ -7,6 +7,17 @@ namespace quern {
 
 using std::chrono::steady_clock;
 
+namespace {
+
+// Whether what we sent is at fault, so that it would be refused again. Anything else, a revoked
+// token or a stranger at the server's address, can be put right while the reports wait.
+bool is_about_the_request(ErrorCode code) {
+  return code == ErrorCode::invalid_argument || code == ErrorCode::invalid_json ||
+         code == ErrorCode::bad_request || code == ErrorCode::payload_too_large;
+}
+
+}  // namespace
+
 void Pool::report_until_closed() {
   sdk::Backoff backoff(Duration{100}, Duration{2'000});
   for (;;) {
@@ -19,7 +30,7 @@ void Pool::report_until_closed() {
     }
     const std::lock_guard lock(mutex_);
     report_not_before_ =
-        steady_clock::now() + std::max(backoff.next(), Duration{1000} * error->retry_after_seconds);
+        steady_clock::now() + backoff.next(Duration{1000} * error->retry_after_seconds);
   }
 }
 
@@ -89,9 +100,7 @@ std::optional<Error> Pool::report(std::vector<Settlement> batch) {
     settled(batch, answer.settled, sent_at);
     return std::nullopt;
   } catch (const ApiError& error) {
-    const bool refusal = is_refusal(error.code()) && error.code() != ErrorCode::unauthorized &&
-                         error.code() != ErrorCode::forbidden;
-    if (!refusal) {
+    if (!is_about_the_request(error.code())) {
       server_failed(error.error());
       undelivered(std::move(batch));
       return error.error();
