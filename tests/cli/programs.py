@@ -1,23 +1,31 @@
 """The real quernd and qctl, for tests: on any port, with data in a temporary folder."""
 
+import atexit
+import fcntl
 import json
 import os
 import pty
+import re
 import select
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
+import termios
 import time
 
 BIN = os.environ["QUERN_BIN_DIR"]
 QCTL = os.path.join(BIN, "qctl")
 PATIENCE = 30  # seconds; the one deadline for what ought to happen at once
+# Whose configuration is empty, and where a shell may write its own.
+HOME = tempfile.mkdtemp()
+atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 
 
 def environment(**extra):
     kept = {k: v for k, v in os.environ.items() if not k.startswith("QUERN_") and k != "NO_COLOR"}
-    return {**kept, "XDG_CONFIG_HOME": "/nonexistent", "TERM": "xterm", **extra}
+    return {**kept, "HOME": HOME, "XDG_CONFIG_HOME": HOME, "TERM": "xterm", **extra}
 
 
 def eventually(look, promise):
@@ -34,17 +42,27 @@ def eventually(look, promise):
 class Server:
     def __enter__(self):
         self.folder = tempfile.mkdtemp()
-        self.process = subprocess.Popen(
-            [os.path.join(BIN, "quernd"), "--listen", "127.0.0.1:0", "--data", self.folder],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.url = self.process.stdout.readline().split()[-1]
+        self.run("127.0.0.1:0")
         return self
 
     def __exit__(self, *_):
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def run(self, address):
+        self.process = subprocess.Popen(
+            [os.path.join(BIN, "quernd"), "--listen", address, "--data", self.folder],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.url = self.process.stdout.readline().split()[-1]
+
+    def kill(self):
         self.process.kill()
         self.process.wait()
         self.process.stdout.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start_again(self):
+        """After kill(): where its clients look for it."""
+        self.run(self.url.removeprefix("http://"))
 
     def qctl(self, *arguments, status=0, input="", **extra):
         done = subprocess.run([QCTL, *arguments], input=input, capture_output=True, text=True,
@@ -61,40 +79,64 @@ class Server:
 
 
 class Terminal:
-    """qctl behind a pseudo-terminal."""
+    """qctl behind a pseudo-terminal, whose other side stays open to ask for its settings."""
 
-    def __init__(self, *arguments, **extra):
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.execve(QCTL, [QCTL, *arguments], environment(**extra))
+    def __init__(self, *arguments, rows=24, columns=80, **extra):
+        self.fd, self.inner = pty.openpty()
+        self.resize(rows, columns)
+        self.before = termios.tcgetattr(self.inner)
+        self.process = subprocess.Popen(
+            [QCTL, *arguments], stdin=self.inner, stdout=self.inner, stderr=self.inner,
+            env=environment(**extra), start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
         self.seen = b""
+
+    def resize(self, rows, columns):
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def settings(self):
+        return termios.tcgetattr(self.inner)
+
+    def read(self):
+        if select.select([self.fd], [], [], 0.02)[0]:
+            self.seen += os.read(self.fd, 65536)
 
     def read_until(self, text):
         def look():
-            if select.select([self.fd], [], [], 0.05)[0]:
-                try:
-                    self.seen += os.read(self.fd, 65536)
-                except OSError:  # the other side is closed
-                    pass
+            self.read()
             return text.encode() in self.seen
         eventually(look, f"{text!r} in {self.seen[-2000:]!r}")
+
+    def frames(self):
+        """What `top` drew, whole screens only, as lists of lines without colours."""
+        drawn = self.seen.decode(errors="replace").split("\x1b[H")[1:]
+        colours = r"\x1b\[[0-9;?]*[A-Za-z]"
+        return [re.sub(colours, "", frame.split("\x1b[J")[0]).replace("\r", "").split("\n")
+                for frame in drawn if "\x1b[J" in frame]
+
+    def frame_until(self, holds, promise):
+        """The first screen drawn from now on for which `holds(lines)`."""
+        self.seen = b""
+
+        def look():
+            self.read()
+            return next((frame for frame in self.frames() if holds(frame)), None)
+        return eventually(look, promise)
 
     def send(self, text):
         os.write(self.fd, text.encode())
 
     def status(self):
         def ended():
-            if select.select([self.fd], [], [], 0)[0]:
-                try:
-                    self.seen += os.read(self.fd, 65536)
-                except OSError:
-                    pass
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            return (os.waitstatus_to_exitcode(status),) if pid else None
-        try:
-            return eventually(ended, "the end of qctl")[0]
-        finally:
-            os.close(self.fd)
+            self.read()
+            status = self.process.poll()
+            return None if status is None else (status,)
+        status = eventually(ended, "the end of qctl")[0]
+        self.read()
+        return status
 
-    def kill(self):
-        os.kill(self.pid, signal.SIGKILL)
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        os.close(self.fd)
+        os.close(self.inner)
