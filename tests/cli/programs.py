@@ -2,6 +2,7 @@
 
 import atexit
 import fcntl
+import http.server
 import json
 import os
 import pty
@@ -13,6 +14,7 @@ import struct
 import subprocess
 import tempfile
 import termios
+import threading
 import time
 
 BIN = os.environ["QUERN_BIN_DIR"]
@@ -39,17 +41,24 @@ def eventually(look, promise):
         time.sleep(0.01)
 
 
+def run(*arguments, status=0, input="", **extra):
+    done = subprocess.run([QCTL, *arguments], input=input, capture_output=True, text=True,
+                          env=environment(**extra), timeout=PATIENCE)
+    assert done.returncode == status, (arguments, done)
+    return done
+
+
 class Server:
     def __enter__(self):
         self.folder = tempfile.mkdtemp()
-        self.run("127.0.0.1:0")
+        self.launch("127.0.0.1:0")
         return self
 
     def __exit__(self, *_):
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def run(self, address):
+    def launch(self, address):
         self.process = subprocess.Popen(
             [os.path.join(BIN, "quernd"), "--listen", address, "--data", self.folder],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -62,13 +71,10 @@ class Server:
 
     def start_again(self):
         """After kill(): where its clients look for it."""
-        self.run(self.url.removeprefix("http://"))
+        self.launch(self.url.removeprefix("http://"))
 
-    def qctl(self, *arguments, status=0, input="", **extra):
-        done = subprocess.run([QCTL, *arguments], input=input, capture_output=True, text=True,
-                              env=environment(**{"QUERN_SERVER": self.url, **extra}), timeout=PATIENCE)
-        assert done.returncode == status, (arguments, done)
-        return done
+    def qctl(self, *arguments, **extra):
+        return run(*arguments, **{"QUERN_SERVER": self.url, **extra})
 
     def json(self, *arguments):
         return [json.loads(line) for line in self.qctl(*arguments, "--json").stdout.splitlines()]
@@ -98,8 +104,11 @@ class Terminal:
         return termios.tcgetattr(self.inner)
 
     def read(self):
-        if select.select([self.fd], [], [], 0.02)[0]:
-            self.seen += os.read(self.fd, 65536)
+        """Whether there was anything."""
+        if not select.select([self.fd], [], [], 0.02)[0]:
+            return False
+        self.seen += os.read(self.fd, 65536)
+        return True
 
     def read_until(self, text):
         def look():
@@ -132,7 +141,8 @@ class Terminal:
             status = self.process.poll()
             return None if status is None else (status,)
         status = eventually(ended, "the end of qctl")[0]
-        self.read()
+        while self.read():
+            pass
         return status
 
     def close(self):
@@ -140,3 +150,48 @@ class Terminal:
         self.process.wait()
         os.close(self.fd)
         os.close(self.inner)
+
+
+class FakeServer:
+    """Answers HTTP with `answer(method, target, body)`: None hangs, else (status, object or text)."""
+
+    def __init__(self, answer):
+        self.released = threading.Event()
+        fake = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle_any(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                answered = answer(self.command, self.path, body)
+                if answered is None:
+                    fake.released.wait()
+                    self.close_connection = True
+                    return
+                status, content = answered
+                text = content if isinstance(content, str) else json.dumps(content)
+                kind = "json" if 200 <= status < 300 else "problem+json"
+                self.send_response(status)
+                self.send_header("Content-Type", f"application/{kind}")
+                self.send_header("Content-Length", str(len(text.encode())))
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            do_GET = do_POST = handle_any
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def __enter__(self):
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.released.set()
+        self.server.shutdown()
+        self.server.server_close()
