@@ -7,6 +7,8 @@
 #include <limits>
 #include <utility>
 
+#include "glyph.h"
+
 namespace quern::cli {
 namespace {
 
@@ -22,8 +24,6 @@ constexpr std::array<Unit, 5> units{{
     {"s", "s", 1'000},
     {"ms", "ms", 1},
 }};
-
-bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 
 // Takes one number with its unit from the front.
 std::optional<std::int64_t> take_part(std::string_view& text) {
@@ -80,17 +80,14 @@ std::optional<Duration> parse_duration(std::string_view text) {
 
 std::string printable(std::string_view text) {
   std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const bool c1 = byte == 0xC2 && i + 1 < text.size() &&
-                    static_cast<unsigned char>(text[i + 1]) < 0xA0;  // U+0080..U+009F
-    if (byte == '\n' || byte == '\t') {
+  while (!text.empty()) {
+    const Glyph glyph = take_glyph(text);
+    if (glyph.bytes == "\n" || glyph.bytes == "\t") {
       out += ' ';
-    } else if (c1) {
-      out += '?';
-      ++i;
+    } else if (glyph.harmless) {
+      out += glyph.bytes;
     } else {
-      out += byte < 0x20 || byte == 0x7F ? '?' : text[i];
+      out += '?';
     }
   }
   return out;
@@ -99,16 +96,31 @@ std::string printable(std::string_view text) {
 std::string shortened(std::string_view text, std::size_t columns_max) {
   std::string out = printable(text);
   if (columns(out) <= columns_max) return out;
-  std::size_t end = 0;
-  for (std::size_t count = 0; end < out.size(); ++end) {
-    if (!is_continuation(out[end]) && ++count == columns_max) break;
+  return cut(out, columns_max - 1) + "…";
+}
+
+std::string cut(std::string_view line, std::size_t columns_max) {
+  std::string out;
+  std::size_t taken = 0;
+  while (!line.empty()) {
+    if (line.front() == '\x1b') {
+      const std::size_t end = std::min(line.find('m') + 1, line.size());
+      out += line.substr(0, end);
+      line.remove_prefix(end);
+      continue;
+    }
+    const Glyph glyph = take_glyph(line);
+    // Nothing is taken behind the cut, also not what is narrow enough.
+    taken += glyph.columns;
+    if (taken <= columns_max) out += glyph.bytes;
   }
-  return out.substr(0, end) + "…";
+  return out;
 }
 
 std::size_t columns(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return !is_continuation(c); }));
+  std::size_t taken = 0;
+  while (!text.empty()) taken += take_glyph(text).columns;
+  return taken;
 }
 
 std::string grouped(std::uint64_t number) {

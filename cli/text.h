@@ -19,11 +19,15 @@ std::string relative_text(Timestamp time, Timestamp now);
 // "500ms", "90s", "5m", "1h30m", "2d". nullopt without a unit.
 std::optional<Duration> parse_duration(std::string_view text);
 
-// `text` on one line and without control characters: a task's words must not drive the terminal.
+// `text` on one line, without control characters and what turns the reading direction: a task's
+// words must not drive the terminal.
 std::string printable(std::string_view text);
-// The same, and at most `columns_max` wide, with … at the cut.
+// The same, and at most `columns_max` (at least 1) wide, with … at the cut.
 std::string shortened(std::string_view text, std::size_t columns_max);
-// Columns that UTF-8 text takes, if every character takes one.
+// The first `columns_max` columns of a line that is printable but for the colours of Look::paint(),
+// of which none is lost.
+std::string cut(std::string_view line, std::size_t columns_max);
+// Columns that printable text takes on a terminal.
 std::size_t columns(std::string_view text);
 
 // "1,234,567"

@@ -5,6 +5,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string_view>
 
 namespace quern::cli {
@@ -18,6 +19,29 @@ void write_all(std::string_view bytes) {
   }
 }
 
+// Takes one key from what was typed; several come together from a fast typist, and a cursor key is
+// several bytes.
+std::string_view take_key(std::string_view& typed) {
+  std::size_t size = 1;
+  if (typed.size() > 2 && typed[0] == '\x1b' && (typed[1] == '[' || typed[1] == 'O')) {
+    size = 2;
+    while (size < typed.size() && (typed[size] < '@' || typed[size] > '~')) ++size;
+    size = std::min(size + 1, typed.size());
+  }
+  const std::string_view key = typed.substr(0, size);
+  typed.remove_prefix(size);
+  return key;
+}
+
+Key key_of(std::string_view typed) {
+  if (typed == "q") return {Key::quit};
+  if (typed == "\x1b[A" || typed == "\x1bOA" || typed == "k") return {Key::up};
+  if (typed == "\x1b[B" || typed == "\x1bOB" || typed == "j") return {Key::down};
+  if (typed == "\x1b[5~") return {Key::page_up};
+  if (typed == "\x1b[6~" || typed == " ") return {Key::page_down};
+  return typed.size() == 1 ? Key{Key::character, typed.front()} : Key{};
+}
+
 }  // namespace
 
 Screen::Screen() {
@@ -26,6 +50,15 @@ Screen::Screen() {
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP}) ::sigaddset(&set, number);
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signals_ = ::signalfd(-1, &set, SFD_CLOEXEC);
+  take();
+}
+
+Screen::~Screen() {
+  give_back();
+  ::close(signals_);
+}
+
+void Screen::take() {
   ::tcgetattr(STDIN_FILENO, &before_);
   termios raw = before_;
   raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
@@ -33,10 +66,15 @@ Screen::Screen() {
   write_all("\x1b[?1049h\x1b[?25l\x1b[2J");
 }
 
-Screen::~Screen() {
+void Screen::give_back() {
   write_all("\x1b[?25h\x1b[?1049l");
   ::tcsetattr(STDIN_FILENO, TCSANOW, &before_);
-  ::close(signals_);
+}
+
+void Screen::suspend() {
+  give_back();
+  ::raise(SIGSTOP);  // until the shell's fg
+  take();
 }
 
 TerminalSize Screen::size() const { return terminal_size(STDOUT_FILENO); }
@@ -49,19 +87,29 @@ void Screen::draw(const std::vector<std::string>& lines) {
   write_all(frame + "\x1b[J");
 }
 
-char Screen::read_key(std::chrono::milliseconds time_max) {
-  pollfd polled[] = {{signals_, POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}};
-  ::poll(polled, 2, static_cast<int>(time_max.count()));
-  if (polled[0].revents != 0) {
-    signalfd_siginfo seen{};
-    if (::read(signals_, &seen, sizeof seen) != sizeof seen) return nothing;
-    // A screen that is suspended half-way would be left as it is: Ctrl-Z is no key here.
-    if (seen.ssi_signo == SIGTSTP) return nothing;
-    return seen.ssi_signo == SIGWINCH ? resized : quit;
+Key Screen::read_key(std::chrono::milliseconds time_max) {
+  if (typed_.empty()) {
+    pollfd polled[] = {{signals_, POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}};
+    ::poll(polled, 2, static_cast<int>(time_max.count()));
+    if (polled[0].revents != 0) return take_signal();
+    if (polled[1].revents == 0) return {};
+    char buffer[64];
+    const ssize_t size = ::read(STDIN_FILENO, buffer, sizeof buffer);
+    if (size <= 0) return {Key::quit};  // it is gone
+    typed_.assign(buffer, static_cast<std::size_t>(size));
   }
-  char key = nothing;
-  if (polled[1].revents != 0 && ::read(STDIN_FILENO, &key, 1) <= 0) return quit;  // it is gone
+  std::string_view rest = typed_;
+  const Key key = key_of(take_key(rest));
+  typed_.erase(0, typed_.size() - rest.size());
   return key;
+}
+
+Key Screen::take_signal() {
+  signalfd_siginfo seen{};
+  if (::read(signals_, &seen, sizeof seen) != sizeof seen || seen.ssi_signo == SIGWINCH) return {};
+  if (seen.ssi_signo != SIGTSTP) return {Key::quit};
+  suspend();
+  return {};
 }
 
 }  // namespace quern::cli

@@ -1,16 +1,24 @@
 // The whole terminal for as long as the object lives: alternate screen, keys without Enter. Given
-// back as it was at the end, also after Ctrl-C and SIGTERM, which read_key() reports as a quit.
+// back as it was at the end, also after Ctrl-C and SIGTERM, which read_key() reports as a quit, and
+// for as long as the process is suspended by Ctrl-Z.
 #pragma once
 
 #include <termios.h>
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "look.h"
 
 namespace quern::cli {
+
+struct Key {
+  enum Kind : std::uint8_t { none, character, up, down, page_up, page_down, quit };
+  Kind kind = none;
+  char character_typed = '\0';
+};
 
 class Screen {
  public:
@@ -24,15 +32,18 @@ class Screen {
   // which no line is blank before it is drawn: nothing flickers.
   void draw(const std::vector<std::string>& lines);
 
-  static constexpr char quit = 'q';
-  static constexpr char resized = '\x01';
-  static constexpr char nothing = '\0';
-  // The next key, or one of the above, after at most `time_max`.
-  char read_key(std::chrono::milliseconds time_max);
+  // The next key, after at most `time_max`; none at once when the size has changed.
+  Key read_key(std::chrono::milliseconds time_max);
 
  private:
+  void take();
+  void give_back();
+  void suspend();
+  Key take_signal();
+
   termios before_{};
   int signals_ = -1;
+  std::string typed_;  // read, but not yet taken as keys
 };
 
 }  // namespace quern::cli

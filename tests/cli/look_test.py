@@ -1,10 +1,11 @@
 """qctl's profiles, trace, and what scripts read."""
 
+import json
 import os
 import tempfile
 import unittest
 
-from programs import Server
+from programs import Server, Terminal
 
 
 class LookTest(unittest.TestCase):
@@ -43,13 +44,47 @@ class LookTest(unittest.TestCase):
         child = self.server.qctl("submit", "send_mail", "-q", "mails", "--correlation-id", "op",
                                  "--key", f"{root}:0:0").stdout.strip()
         text = self.server.qctl("trace", "op").stdout
-        self.assertRegex(text, r"op  2 tasks")
-        self.assertRegex(text, r"\n +\+0\.\d{3}s  place_order in default  ready .*\n")
-        self.assertRegex(text, r"\n +\+\d+\.\d{3}s  └─ send_mail in mails  ready .*\n")
+        self.assertRegex(text, r"op  2 tasks: 2 ready; begun ")
+        self.assertRegex(text, r"\n\+0\.\d{3}s  place_order in default  ready .*\n")
+        self.assertRegex(text, r"\n\+\d+\.\d{3}s  └─ send_mail in mails  ready .*\n")
         tasks = self.server.json("trace", child)  # by one of its tasks
         self.assertEqual([(task["id"], task.get("parent_id")) for task in tasks],
                          [(root, None), (child, root)])
         self.server.qctl("trace", "nothing", status=3)
+
+    def submit_follow_ups(self, parent, count):
+        lines = (json.dumps({"type": "send_mail", "queue": "mails", "correlation_id": "op",
+                             "idempotency_key": f"{parent}:0:{i}"}) for i in range(count))
+        self.server.qctl("submit", "--batch", "-", input="\n".join(lines))
+
+    def test_a_trace_of_many_tasks_is_short_on_a_terminal_and_whole_elsewhere(self):
+        root = self.server.qctl("submit", "place_order", "--correlation-id", "op").stdout.strip()
+        self.submit_follow_ups(root, 1_000)
+        whole = self.server.qctl("trace", "op").stdout.splitlines()
+        self.assertEqual(len(whole), 1 + 1_001)
+        self.assertIn("1,001 tasks: 1,001 ready", whole[0])
+        shown = self.terminal("trace", "op")
+        self.assertEqual(len(shown), 14)  # head, root, ten, their number, how to see all
+        self.assertRegex(shown[-2], r"└─ … 990 more send_mail in mails  ready$")
+        self.assertIn("--all", shown[-1])
+        self.assertLess(max(map(len, shown)), 81)
+        self.assertEqual(len(self.terminal("trace", "op", "--all")), len(whole))
+
+    def test_a_trace_of_a_long_chain_stays_on_the_screen(self):
+        parent = ""
+        for i in range(12):
+            key = ("--key", f"{parent}:0:0") if parent else ()
+            parent = self.server.qctl("submit", f"step{i}", "--correlation-id", "op",
+                                      *key).stdout.strip()
+        shown = self.terminal("trace", "op")
+        self.assertRegex(shown[12], r"└─ \(level 11\) step11 in default")
+        self.assertLess(max(map(len, shown)), 81)
+
+    def terminal(self, *arguments):
+        seen = Terminal(*arguments, NO_COLOR="1", QUERN_SERVER=self.server.url)
+        self.addCleanup(seen.close)
+        self.assertEqual(seen.status(), 0)
+        return seen.seen.decode().splitlines()
 
     def test_json_is_one_line_whatever_the_payload(self):
         id = self.server.qctl("submit", "t", '{\n "a": "b\\n"\n}').stdout.strip()

@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-import termios
 import unittest
 
 from programs import Server, Terminal, eventually
@@ -13,7 +12,9 @@ class TerminalTest(unittest.TestCase):
         self.server = self.enterContext(Server())
 
     def terminal(self, *arguments, **extra):
-        return Terminal(*arguments, QUERN_SERVER=self.server.url, **extra)
+        terminal = Terminal(*arguments, QUERN_SERVER=self.server.url, **extra)
+        self.addCleanup(terminal.close)
+        return terminal
 
     def ready(self):
         return self.server.json("queues")[0]["counts"]["ready"]
@@ -66,24 +67,6 @@ class TerminalTest(unittest.TestCase):
         self.assertNotIn(b"\x1b", plain.seen)
         self.assertIn(b"QUEUE", plain.seen)
         self.assertNotIn("\x1b", self.server.qctl("queues").stdout)
-
-    def test_top_shows_queues_sorts_follows_and_gives_the_terminal_back(self):
-        self.server.qctl("submit", "t", "-q", "first")
-        for key in ("q", "\x03"):  # the key, and Ctrl-C
-            with self.subTest(key=key):
-                top = self.terminal("top", "--interval", "50ms")
-                before = termios.tcgetattr(top.fd)
-                top.read_until("first")
-                self.assertIn(b"\x1b[?1049h", top.seen)
-                self.assertFalse(termios.tcgetattr(top.fd)[3] & termios.ECHO)
-                self.server.qctl("submit", "t", "-q", f"later{ord(key)}")
-                top.read_until(f"later{ord(key)}")
-                fd = os.dup(top.fd)
-                top.send(key)
-                self.assertEqual(top.status(), 0)
-                self.assertTrue(top.seen.rstrip().endswith(b"\x1b[?25h\x1b[?1049l"))
-                self.assertTrue(before[3] & termios.ECHO)
-                os.close(fd)
 
     def test_a_batch_has_a_bar_and_ctrl_c_says_how_to_go_on(self):
         folder = tempfile.TemporaryDirectory()

@@ -54,6 +54,9 @@ TEST_CASE("text from tasks cannot drive the terminal") {
   CHECK(printable("\xc2\x9b"
                   "31m") == "?31m");
   CHECK(printable("Grüße") == "Grüße");
+  CHECK(printable("\x9b"
+                  "31m") == "?31m");
+  CHECK(printable("a\u202Efdp.exe") == "a?fdp.exe");
 }
 
 TEST_CASE("long text is cut between characters") {
@@ -62,15 +65,31 @@ TEST_CASE("long text is cut between characters") {
   CHECK(columns("Grüße") == 5);
 }
 
+TEST_CASE("a wide character takes two columns, one that joins another none") {
+  CHECK(columns("東京") == 4);
+  CHECK(columns("📦") == 2);
+  CHECK(columns("e\u0301") == 1);
+  CHECK(shortened("東京都", 6) == "東京都");
+  CHECK(shortened("東京都", 5) == "東京…");
+  CHECK(shortened("東京都", 4) == "東…");
+}
+
+TEST_CASE("a line with colours is cut by what is seen of it") {
+  CHECK(cut("\x1b[31m東京\x1b[0m!", 3) == "\x1b[31m東\x1b[0m");
+  CHECK(cut("abc", 3) == "abc");
+}
+
 TEST_CASE("columns are aligned by characters, without trailing blanks") {
   Table table({{"NAME"}, {"COUNT", Table::Align::right}, {""}});
   table.add({"ü", "5", ""});
+  table.add({"東京", "5", ""});
   table.add({"queue", "1234567", "paused"});
   std::ostringstream out;
   table.print(out);
   CHECK(out.str() ==
         "NAME     COUNT\n"
         "ü            5\n"
+        "東京         5\n"
         "queue  1234567  paused\n");
 }
 

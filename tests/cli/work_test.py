@@ -92,6 +92,55 @@ class WorkTest(unittest.TestCase):
         self.assertEqual(worker.wait(30), 0)
         self.assertEqual(self.task(id)["result"], "done")
 
+    def gate(self):
+        path = os.path.join(self.folder, "gate")
+        os.mkfifo(path)
+        return path
+
+    def open_gate(self, path):
+        with open(path, "w") as out:  # opens when the program reads
+            out.write("go\n")
+
+    def runs(self):
+        with open(os.path.join(self.folder, "runs")) as written:
+            return written.read().split()
+
+    def started(self, id):
+        """The worker runs the program: its process."""
+        eventually(lambda: os.path.exists(os.path.join(self.folder, "runs")), "the program runs")
+        return self.runs()[0]
+
+    def test_a_server_that_is_killed_and_comes_back_gets_the_result_of_what_ran(self):
+        gate = self.gate()
+        id = self.submit()
+        worker = self.work(f"echo $$ >> {self.folder}/runs; read line < {gate}; echo '\"done\"'")
+        self.started(id)
+        self.server.kill()
+        self.server.start_again()
+        self.assertEqual(self.task(id)["state"], "running")
+        self.open_gate(gate)
+        self.assertEqual(self.until(id, "succeeded")["result"], "done")
+        self.assertEqual(len(self.runs()), 1)
+        after = self.submit()  # and it keeps consuming
+        eventually(lambda: len(self.runs()) == 2, "the next one runs")
+        self.open_gate(gate)
+        self.assertEqual(self.until(after, "succeeded")["attempts"], 1)
+        self.stop(worker)
+
+    def test_a_result_that_found_no_server_is_reported_when_it_is_back(self):
+        gate = self.gate()
+        id = self.submit()
+        worker = self.work(f"echo $$ >> {self.folder}/runs; read line < {gate}; echo '\"done\"'")
+        pid = self.started(id)
+        self.server.kill()
+        self.open_gate(gate)
+        eventually(lambda: not alive(pid), "the program has ended")
+        self.server.start_again()
+        task = self.until(id, "succeeded")
+        self.assertEqual((task["result"], task["attempts"]), ("done", 1))
+        self.assertEqual(len(self.runs()), 1)
+        self.stop(worker)
+
     def test_a_program_that_cannot_be_found_is_a_usage_error(self):
         self.server.qctl("work", "-q", "w", "--", "/no/such/program", status=2)
 

@@ -1,0 +1,54 @@
+// The queues as they are now, and how fast they change.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "quern/client.h"
+
+namespace quern::cli {
+
+struct QueueRow {
+  Queue queue;
+  double submitted_per_second = 0;
+  double finished_per_second = 0;
+};
+
+struct Snapshot {
+  std::vector<QueueRow> rows;  // by name
+  std::string trouble;         // why the last look failed; empty: it did not
+  bool any = false;            // the server has answered once
+};
+
+// Looks at the server in a thread of its own, so that keys work while it is slow.
+//
+// Threads  run_until() in one, snapshot() in any.
+class Watch {
+ public:
+  Watch(ClientOptions options, Duration interval)
+      : client_(std::move(options)), interval_(interval) {}
+
+  void run_until(const std::stop_token& stop);
+  Snapshot snapshot();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void look();
+  void take(std::vector<Queue> queues);
+
+  Client client_;
+  Duration interval_;
+  std::mutex mutex_;
+  std::condition_variable_any wake_;
+  Snapshot snapshot_;
+  Clock::time_point looked_at_;
+  std::map<std::string, QueueCounts> counts_;  // of the last look, by queue
+};
+
+}  // namespace quern::cli
