@@ -53,6 +53,11 @@ class BatchTest(unittest.TestCase):
         self.server.qctl("submit", "--batch", self.path)
         self.assertEqual(self.ready(), 3)
 
+    def test_payloads_without_a_type_are_a_usage_error(self):
+        done = self.server.qctl("submit", "--batch", "-", "--payloads", input="1\n", status=2)
+        self.assertIn("name the type", done.stderr)
+        self.assertIn("no command qeue", self.server.qctl("qeue", status=2).stderr)
+
     def test_lines_can_be_payloads_from_standard_input_and_json_comes_back_in_order(self):
         done = self.server.qctl("submit", "t", "--batch", "-", "--payloads", "--json",
                                 input='{"n": 1}\n2\n')
