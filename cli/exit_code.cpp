@@ -8,6 +8,7 @@ ExitCode exit_code_for(ErrorCode code) {
     case ErrorCode::queue_not_found:
       return exit_not_found;
     case ErrorCode::unreachable:
+    case ErrorCode::untrusted:
     case ErrorCode::bad_response:
       return exit_unreachable;
     default:

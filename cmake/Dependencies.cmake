@@ -1,16 +1,21 @@
 # Third-party libraries, all from the distribution (packages.txt). Imported targets are SYSTEM: our
 # warnings stop at their headers.
 
+# What the SDK needs.
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
-find_package(ZLIB REQUIRED)
-find_package(SQLite3 REQUIRED)  # the example's search index, not the server
-find_package(Protobuf REQUIRED)
 find_package(Boost 1.81 REQUIRED CONFIG COMPONENTS headers)
+find_package(simdjson REQUIRED CONFIG)
+if(NOT QUERN_SERVER)
+  return()
+endif()
+
+find_package(ZLIB REQUIRED)
+find_package(SQLite3 REQUIRED)  # the examples, not the server
+find_package(Protobuf REQUIRED)
 find_package(fmt REQUIRED CONFIG)
 find_package(spdlog REQUIRED CONFIG)
 find_package(nlohmann_json REQUIRED CONFIG)
-find_package(simdjson REQUIRED CONFIG)
 find_package(CLI11 REQUIRED CONFIG)
 find_package(tomlplusplus REQUIRED CONFIG)
 if(QUERN_TESTS)

@@ -73,6 +73,8 @@ std::string_view to_string(ErrorCode code) {
       return "internal";
     case ErrorCode::unreachable:
       return "unreachable";
+    case ErrorCode::untrusted:
+      return "untrusted";
     case ErrorCode::bad_response:
       return "bad_response";
   }

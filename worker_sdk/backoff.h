@@ -21,6 +21,15 @@ class Backoff {
     ceiling_ = std::min(max_, ceiling_ * 2);
     return delay;
   }
+  // The same, for a server that asks for a pause of `retry_after` (zero: it does not). Never
+  // sooner, but up to half as long again: all that were refused at once were told the same time.
+  Duration next(Duration retry_after) {
+    const Duration ceiling = std::max(ceiling_, retry_after / 2);
+    const Duration delay = next();
+    if (retry_after <= Duration{0}) return delay;
+    std::uniform_int_distribution<Duration::rep> jitter(0, ceiling.count());
+    return retry_after + Duration{jitter(random_)};
+  }
   void reset() { ceiling_ = first_; }
 
  private:

@@ -25,7 +25,18 @@ ErrorCode code_for_status(std::int64_t status) {
   return status / 100 == 4 ? ErrorCode::bad_request : ErrorCode::internal;
 }
 
+// What a proxy in front of the server says in its place while that is away or busy.
+bool is_from_gateway(unsigned status) {
+  return status == 429 || status == 502 || status == 503 || status == 504;
+}
+
 Error not_quern(const HttpResponse& response) {
+  if (is_from_gateway(response.status)) {
+    return Error{.code = ErrorCode::unreachable,
+                 .detail = "status " + std::to_string(response.status) +
+                           " without a word of Quern's: a proxy does not reach the server",
+                 .retry_after_seconds = response.retry_after_seconds};
+  }
   return Error{
       .code = ErrorCode::bad_response,
       .detail = "the answer was status " + std::to_string(response.status) + " with " +

@@ -7,6 +7,7 @@
 
 #include "backoff.h"
 #include "problem.h"
+#include "quern/protocol/limits.h"
 
 namespace quern::sdk {
 namespace {
@@ -15,6 +16,32 @@ template <typename T>
 T value_or_throw(Result<T> result) {
   if (!result) throw ApiError(std::move(result).error());
   return std::move(result).value();
+}
+
+// Times beyond this, such as Duration::max() for "for ever", would overflow the clock.
+constexpr Duration time_max = limits::ten_years;
+
+Result<void> check_time(const char* pointer, Duration time) {
+  if (time.count() >= 0) return Ok{};
+  return invalid_argument(pointer, "must not be negative");
+}
+
+ClientOptions checked(ClientOptions options) {
+  for (const auto& result :
+       {check_time("/connect_timeout", options.connect_timeout),
+        check_time("/timeout", options.timeout), check_time("/retry_for", options.retry_for)}) {
+    if (!result) throw ApiError(result.error());
+  }
+  // It goes into a header: a line feed, easily read along from a file, would end that.
+  for (const char c : options.token) {
+    if (c <= 0x20 || c >= 0x7f) {
+      throw ApiError(invalid_argument("/token", "holds a blank, a line feed or the like"));
+    }
+  }
+  options.connect_timeout = std::min(options.connect_timeout, time_max);
+  options.timeout = std::min(options.timeout, time_max);
+  options.retry_for = std::min(options.retry_for, time_max);
+  return options;
 }
 
 std::shared_ptr<const ConnectionSettings> settings_for(const ClientOptions& options) {
@@ -47,7 +74,7 @@ bool sleep_for(Duration delay, const std::stop_token& stop) {
 }  // namespace
 
 Transport::Transport(const ClientOptions& options)
-    : options_(options), pool_(settings_for(options), options.connections_idle_max) {}
+    : options_(checked(options)), pool_(settings_for(options_), options_.connections_idle_max) {}
 
 Result<Reply> Transport::call(const Call& call) {
   Backoff backoff(Duration{100}, Duration{5'000});
@@ -56,7 +83,7 @@ Result<Reply> Transport::call(const Call& call) {
     Try once = call_once(call);
     if (once.result) return Reply{std::move(once.result).value(), tries};
     const Error& error = once.result.error();
-    const Duration delay = std::max(backoff.next(), Duration{1000} * error.retry_after_seconds);
+    const Duration delay = backoff.next(Duration{1000} * error.retry_after_seconds);
     const bool in_time = std::chrono::steady_clock::now() + delay < give_up_at;
     if (!in_time || !may_repeat(call.repeat, error, once.sent) || !sleep_for(delay, call.stop)) {
       return error;

@@ -92,7 +92,7 @@ void Engine::tick(Now now) {
       // In turn, so that a long one does not hold up a short one.
       std::unique_ptr<Job> job = std::move(core.jobs.front());
       core.jobs.pop_front();
-      if (!job->step(core, tasks_max)) core.jobs.push_back(std::move(job));
+      if (!job->step(core, core.options.job_tasks_max)) core.jobs.push_back(std::move(job));
     }
     serve_waiters(core);
     end_waits(core, tasks_max);

@@ -36,9 +36,12 @@ class Engine {
     // A lease stops when its tasks come to so many bytes, however many more were asked for: what
     // one call can make the server hold and send.
     std::size_t lease_bytes_max = std::size_t{16} << 20;
-    // How much background work (due timers, ended leases, retention, redrives …) one tick does at
-    // most, so that nobody waits long behind it.
+    // How much background work (due timers, ended leases, retention) one tick does at most, so that
+    // nobody waits long behind it.
     std::size_t tick_tasks_max = 512;
+    // The same for jobs (redrives, purges …). They are in no hurry: a short part costs them a few
+    // syncs more, and spares everybody else most of the wait.
+    std::size_t job_tasks_max = 128;
   };
 
   // Picks up where the last commit in `store` left off. `store` and `random` must outlive the

@@ -64,7 +64,7 @@ class ShowPage final : public Job {
 
 // Most are through with their first step.
 void begin(Core& core, std::unique_ptr<Job> job) {
-  if (!job->step(core, core.options.tick_tasks_max)) core.jobs.push_back(std::move(job));
+  if (!job->step(core, core.options.job_tasks_max)) core.jobs.push_back(std::move(job));
 }
 
 }  // namespace

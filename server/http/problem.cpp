@@ -77,6 +77,7 @@ Kind kind_of(ErrorCode code) {
     case ErrorCode::store_unavailable:
       return {503, "The storage failed; the outcome is unknown"};
     case ErrorCode::unreachable:
+    case ErrorCode::untrusted:
     case ErrorCode::bad_response:
       break;  // a client's own
   }

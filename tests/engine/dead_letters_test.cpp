@@ -80,7 +80,7 @@ TEST_CASE("a redriven task starts over, with its history") {
 
 TEST_CASE("redrive and discard take all the dead, and only them") {
   for (const bool redrives : {true, false}) {
-    Harness h(1, {.tick_tasks_max = 3});
+    Harness h(1, {.tick_tasks_max = 3, .job_tasks_max = 3});
     const std::vector<TaskId> dead = dead_tasks(h, 10);
     h.submit();
     h.complete(h.lease_one());
@@ -142,7 +142,7 @@ TEST_CASE("each filter chooses, and together they narrow") {
     for (const std::size_t tick : {1u, 2u, 100u}) {
       CAPTURE(row.name);
       CAPTURE(tick);
-      Harness h(1, {.tick_tasks_max = tick});
+      Harness h(1, {.tick_tasks_max = tick, .job_tasks_max = tick});
       const std::vector<TaskId> ids = fill(h);
       CHECK(redrive(h, row.filter) == row.chosen.size());
       for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -158,7 +158,7 @@ TEST_CASE("each filter chooses, and together they narrow") {
 }
 
 TEST_CASE("by ids, only the named that are dead in this queue are chosen, each once") {
-  Harness h(1, {.tick_tasks_max = 2});
+  Harness h(1, {.tick_tasks_max = 2, .job_tasks_max = 2});
   const std::vector<TaskId> dead = dead_tasks(h, 3);
   const TaskId elsewhere = h.submit_dead({.queue = "other"});
   const TaskId alive = h.submit();
@@ -174,7 +174,7 @@ TEST_CASE("by ids, only the named that are dead in this queue are chosen, each o
 
 TEST_CASE("by ids with a limit, those that died first are chosen") {
   for (const std::size_t tick : {1u, 2u, 100u}) {
-    Harness h(1, {.tick_tasks_max = tick});
+    Harness h(1, {.tick_tasks_max = tick, .job_tasks_max = tick});
     const std::vector<TaskId> dead = dead_tasks(h, 5);
     CHECK(redrive(h, {.ids = std::vector{dead[4], dead[1], dead[3], dead[2]}, .limit = 2}) == 2);
     CHECK(h.state(dead[1]) == TaskState::ready);
@@ -251,7 +251,7 @@ TEST_CASE("redriving may exceed max_backlog") {
 }
 
 TEST_CASE("others are served while a long redrive goes on, and who dies again is left in peace") {
-  Harness h(1, {.tick_tasks_max = 5});
+  Harness h(1, {.tick_tasks_max = 5, .job_tasks_max = 5});
   const std::vector<TaskId> dead = dead_tasks(h, 100);
   const Ticket ticket = h.begin(RedriveDead{.name = "q"});
   int ticks = 0;
@@ -276,7 +276,7 @@ TEST_CASE("others are served while a long redrive goes on, and who dies again is
 }
 
 TEST_CASE("two long calls take turns") {
-  Harness h(1, {.tick_tasks_max = 5});
+  Harness h(1, {.tick_tasks_max = 5, .job_tasks_max = 5});
   dead_tasks(h, 100);
   for (int i = 0; i < 10; ++i) h.submit_dead({.queue = "short"});
   const Ticket slow = h.begin(RedriveDead{.name = "q"});
@@ -289,7 +289,7 @@ TEST_CASE("two long calls take turns") {
 }
 
 TEST_CASE("a redrive that a crash interrupts is done in part, and saying it again does the rest") {
-  Harness h(1, {.tick_tasks_max = 5});
+  Harness h(1, {.tick_tasks_max = 5, .job_tasks_max = 5});
   const std::vector<TaskId> dead = dead_tasks(h, 50);
   h.begin(RedriveDead{.name = "q"});
   h.tick();
@@ -320,7 +320,7 @@ TEST_CASE("redrive and discard of a queue that is not there are refused") {
 }
 
 TEST_CASE("who dies behind a redrive under way is not lost from the dead letters") {
-  Harness h(1, {.tick_tasks_max = 2});
+  Harness h(1, {.tick_tasks_max = 2, .job_tasks_max = 2});
   h.submit_many(6, {.max_attempts = 1});
   const TaskView late = h.lease_one();  // the lowest id, which sorts first within a millisecond
   for (int i = 0; i < 5; ++i) h.fail(h.lease_one());
@@ -335,7 +335,7 @@ TEST_CASE("who dies behind a redrive under way is not lost from the dead letters
 }
 
 TEST_CASE("who dies after the clock was set back is not lost from the dead letters") {
-  Harness h(1, {.tick_tasks_max = 2});
+  Harness h(1, {.tick_tasks_max = 2, .job_tasks_max = 2});
   dead_tasks(h, 5);
   const TaskId late = h.submit({.max_attempts = 1});
   h.jump_wall(-60s);

@@ -13,7 +13,9 @@ constexpr std::size_t crowd = 1000;
 // A few windows or ticks, whatever the crowd.
 constexpr std::size_t few = 4 * tick;
 
-Harness small_steps() { return Harness(1, {.window_entries = window, .tick_tasks_max = tick}); }
+Harness small_steps() {
+  return Harness(1, {.window_entries = window, .tick_tasks_max = tick, .job_tasks_max = tick});
+}
 
 std::vector<TaskId> listed(Harness& h, const std::string& queue) {
   Result<TaskPage> page = list_tasks(h.footprint(), {.queue = queue});

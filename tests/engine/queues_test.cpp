@@ -96,7 +96,7 @@ TEST_CASE("finished tasks go with their queue") {
 
 TEST_CASE("a name is free at once, while the large queue that had it is still being removed") {
   for (const bool restarts : {false, true}) {
-    Harness h(1, {.tick_tasks_max = 10});
+    Harness h(1, {.tick_tasks_max = 10, .job_tasks_max = 10});
     h.configure("q", {.max_attempts = 9});
     const std::vector<TaskId> old = h.submit_many(100, {.key = ""});
     h.submit({.key = "k"});
@@ -130,7 +130,7 @@ TEST_CASE("a name is free at once, while the large queue that had it is still be
 }
 
 TEST_CASE("what happens to a queue's tasks while it is being removed stays with the old queue") {
-  Harness h(1, {.tick_tasks_max = 3});
+  Harness h(1, {.tick_tasks_max = 3, .job_tasks_max = 3});
   h.configure("q", {.retry = {.strategy = RetryStrategy::fixed, .base = 1s, .jitter = false},
                     .lease = 10s});
   h.submit_many(30);
@@ -155,7 +155,7 @@ TEST_CASE("a purge takes the states it names and nothing else") {
                                  TaskState::dead,      TaskState::succeeded, TaskState::cancelled};
   for (const TaskState purged : purgeable) {
     CAPTURE(purged);
-    Harness h(1, {.tick_tasks_max = 3});
+    Harness h(1, {.tick_tasks_max = 3, .job_tasks_max = 3});
     for (int i = 0; i < 4; ++i) {
       h.submit({.delay = 1h});
       h.submit_dead();
@@ -187,7 +187,7 @@ TEST_CASE("a purge reaches tasks that were redriven into the queue") {
 }
 
 TEST_CASE("a purge leaves alone what is submitted while it goes on") {
-  Harness h(1, {.tick_tasks_max = 5});
+  Harness h(1, {.tick_tasks_max = 5, .job_tasks_max = 5});
   h.submit_many(50);
   const Ticket ticket = h.begin(PurgeQueue{"q", {TaskState::ready}});
   h.tick();
@@ -200,7 +200,7 @@ TEST_CASE("a purge leaves alone what is submitted while it goes on") {
 }
 
 TEST_CASE("a purge of a queue that is deleted meanwhile is answered") {
-  Harness h(1, {.tick_tasks_max = 5});
+  Harness h(1, {.tick_tasks_max = 5, .job_tasks_max = 5});
   h.submit_many(50);
   const Ticket purge = h.begin(PurgeQueue{"q", {TaskState::ready}});
   const Ticket remove = h.begin(DeleteQueue{"q", true});
@@ -224,7 +224,7 @@ TEST_CASE("PUT makes a queue or sets all of it, and pause and resume keep the re
 }
 
 TEST_CASE("a purge ends although tasks are submitted faster than it goes") {
-  Harness h(1, {.tick_tasks_max = 4});
+  Harness h(1, {.tick_tasks_max = 4, .job_tasks_max = 4});
   h.submit_many(10);
   const Ticket purging = h.begin(PurgeQueue{"q", {TaskState::ready}});
   for (int tick = 0; tick < 8; ++tick) {

@@ -14,7 +14,9 @@ class RandomRun {
   explicit RandomRun(std::uint64_t seed)
       // Small windows and ticks, so that a few tasks reach every refill and every "the rest next
       // time".
-      : h_(seed, {.window_entries = 1 + seed % 5, .tick_tasks_max = 2 + seed % 7}),
+      : h_(seed, {.window_entries = 1 + seed % 5,
+                  .tick_tasks_max = 2 + seed % 7,
+                  .job_tasks_max = 2 + seed % 7}),
         random_(seed * 7919 + 1) {}
 
   void run(int steps) {

@@ -91,6 +91,7 @@ FakeAnswer FakeQuern::handle(const FakeRequest& request) {
   if (request.target == "/tasks") {
     json task = body;
     task["id"] = "submitted";
+    task["state"] = "ready";
     return {.status = 202, .body = task.dump()};
   }
   return problem(404, "not_found");

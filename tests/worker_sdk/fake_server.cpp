@@ -158,6 +158,10 @@ bool FakeServer::reply(int socket, const FakeAnswer& answer) {
     wait_for_end(socket);
     if (answer.manner == Manner::stay_silent) return false;
   }
+  if (answer.manner == Manner::raw) {
+    send_all(socket, answer.body);
+    return false;
+  }
   std::string text = "HTTP/1.1 " + std::to_string(answer.status) +
                      " X\r\nContent-Type: " + answer.content_type + "\r\n" + answer.extra_headers +
                      "Content-Length: " + std::to_string(answer.body.size()) + "\r\n\r\n" +

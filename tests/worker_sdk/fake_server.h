@@ -32,6 +32,7 @@ struct FakeAnswer {
     hang_up,      // close without a word
     answer_half,  // close in the middle of the body
     answer_and_close,
+    raw,               // the body's bytes alone, then close
     stay_silent,       // until the client goes or the server stops
     after_half_close,  // answer once the client has closed its sending side
   };

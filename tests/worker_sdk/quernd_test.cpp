@@ -313,6 +313,108 @@ TEST_CASE("a failing task is retried, dies with its reason, and lives again by a
   CHECK(client.wait(failing.id, 60s).state == TaskState::succeeded);
 }
 
+TEST_CASE("a task that a handler releases comes back with all its attempts") {
+  Quernd quernd;
+  quern::Client client = quernd.client();
+  client.queue_set("q", quick_retries(1));
+  quern::Worker worker(client, options_for("q", 1));
+  std::atomic<int> deliveries = 0;
+  std::atomic<bool> always_first = true;
+  worker.handle("work", [&](quern::Context& context) {
+    if (context.attempt() != 1) always_first = false;
+    if (++deliveries < 4) throw quern::Release(1ms, "not now");
+  });
+  Background background(worker);
+  const quern::Task task = client.wait(client.submit({.queue = "q", .type = "work"}).id, 60s);
+  CHECK(task.state == TaskState::succeeded);
+  CHECK(task.attempts == 1);
+  CHECK(task.failures.empty());
+  CHECK(deliveries == 4);
+  CHECK(always_first);
+}
+
+TEST_CASE("a queue behind a bulkhead goes on while the others are stuck") {
+  Quernd quernd;
+  quern::Client client = quernd.client();
+  quern::WorkerOptions options = options_for("slow", 1);
+  options.bulkheads = {{.queues = {"quick"}, .concurrency = 2}};
+  quern::Worker worker(client, options);
+  std::latch started(1);
+  std::latch go_on(1);
+  worker
+      .handle("stuck",
+              [&](quern::Context&) {
+                started.count_down();
+                go_on.wait();
+              })
+      .handle("work", [](quern::Context&) {});
+  const quern::Task stuck = client.submit({.queue = "slow", .type = "stuck"});
+  Background background(worker);
+  started.wait();
+  wait_for_all(client, client.submit_batch(tasks_for("quick", 20)));
+  CHECK(client.get(stuck.id).state == TaskState::running);
+  go_on.count_down();
+  wait_for_all(client, {stuck});
+  options.bulkheads.push_back({.queues = {"slow"}});
+  CHECK(code_of([&] { quern::Worker refused(client, options); }) == ErrorCode::invalid_argument);
+}
+
+TEST_CASE("once() runs an effect in the first attempt only and remembers its result") {
+  struct Memory : quern::OnceStore {
+    std::mutex mutex;
+    std::map<std::string, std::string> kept;
+    std::optional<std::string> find(const std::string& key) override {
+      const std::lock_guard lock(mutex);
+      const auto found = kept.find(key);
+      if (found == kept.end()) return std::nullopt;
+      return found->second;
+    }
+    std::string keep(const std::string& key, const std::string& value) override {
+      const std::lock_guard lock(mutex);
+      return kept.emplace(key, value).first->second;
+    }
+  };
+  Quernd quernd;
+  quern::Client client = quernd.client();
+  client.queue_set("q", quick_retries(3));
+  Memory memory;
+  quern::WorkerOptions options = options_for("q", 1);
+  options.once_store = &memory;
+  quern::Worker worker(client, options);
+  int charges = 0;
+  worker.handle("work", [&](quern::Context& context) {
+    const std::string receipt = context.once("charge", [&] { return std::to_string(++charges); });
+    if (context.attempt() < 3) throw std::runtime_error("after the charge");
+    return receipt;
+  });
+  Background background(worker);
+  const quern::Task task = client.wait(client.submit({.queue = "q", .type = "work"}).id, 60s);
+  CHECK(task.state == TaskState::succeeded);
+  CHECK(task.result == "1");
+  CHECK(charges == 1);
+}
+
+TEST_CASE("a handler is asked to stop in time to say how far it came before its time-out") {
+  Quernd quernd;
+  quern::Client client = quernd.client();
+  client.queue_set("q", quick_retries(1));
+  quern::WorkerOptions options = options_for("q", 2);
+  options.lease = 3s;
+  quern::Worker worker(client, options);
+  worker.handle("long", [](quern::Context& context) {
+    wait_for_stop(context);
+    throw std::runtime_error("half done");
+  });
+  Background background(worker);
+  // One time-out that cuts the first lease, and one that cuts a later one.
+  for (const quern::Duration timeout : {quern::Duration{2s}, quern::Duration{5s}}) {
+    const quern::Task task =
+        client.wait(client.submit({.queue = "q", .type = "long", .timeout = timeout}).id, 60s);
+    REQUIRE(task.last_error);
+    CHECK(task.last_error->message == "half done");
+  }
+}
+
 TEST_CASE("a cancelled task's handler is asked to stop") {
   Quernd quernd;
   quern::Client client = quernd.client();

@@ -98,3 +98,39 @@ TEST_CASE("a server says what it is, that it lives and that it takes work") {
   CHECK(code_of([&] { client.check_alive(); }) == ErrorCode::unreachable);
   CHECK(code_of([&] { client.readiness(); }) == ErrorCode::unreachable);
 }
+
+TEST_CASE("a watch shows the queue, then its changes, and survives the server's end") {
+  Quernd quernd;
+  quern::Client client({.server = quernd.url()});
+  client.queue_set("q", {});
+  std::vector<std::uint64_t> ready;
+  client.watch("q",
+               [&](const quern::Queue& queue) {
+                 ready.push_back(queue.counts.ready);
+                 if (ready.size() == 2) {
+                   quernd.kill();
+                   quernd.start();
+                 }
+                 if (ready.size() < 4) client.submit({.queue = "q", .type = "t"});
+                 return ready.size() < 4;
+               },
+               {}, {.interval = 10ms});
+  CHECK(ready == std::vector<std::uint64_t>{0, 1, 2, 3});
+}
+
+TEST_CASE("a watch ends by its stop token, and throws what is refused") {
+  Quernd quernd;
+  quern::Client client({.server = quernd.url()});
+  CHECK(code_of([&] { client.watch("nowhere", [](const quern::Queue&) { return true; }); }) ==
+        ErrorCode::queue_not_found);
+  client.queue_set("q", {});
+  std::stop_source stop;
+  int seen = 0;
+  client.watch("q",
+               [&](const quern::Queue&) {
+                 stop.request_stop();
+                 return ++seen > 0;
+               },
+               stop.get_token(), {.interval = 1h});
+  CHECK(seen == 1);
+}

@@ -31,12 +31,40 @@ TEST_CASE("a task reads back as it was written, byte for byte where it is opaque
 }
 
 TEST_CASE("what we do not understand in a task is skipped") {
-  JsonReader json(R"({"id": "i", "state": "pondering", "attempts": "many", "lease": 5,
+  JsonReader json(R"({"id": "i", "queue": "q", "state": "dead", "attempts": "many", "lease": 5,
                       "failures": {"a": [1, 2]}, "metadata": {"n": 1}, "new": [[{}]], "type": "t"})");
   Task task;
   REQUIRE(sdk::read_task(json, task));
   CHECK(json.finish());
   CHECK(task.type == "t");
+}
+
+TEST_CASE("an object that does not say what task it is and where it stands is no task") {
+  for (const char* text : {R"({"id": "i"})", R"({"queue": "q", "type": "t", "state": "ready"})",
+                           R"({"id": "i", "type": "t", "state": "ready"})",
+                           R"({"id": "i", "queue": "q", "state": "ready"})",
+                           R"({"id": "i", "queue": "q", "type": "t"})",
+                           R"({"id": "i", "queue": "q", "type": "t", "state": "pondering"})",
+                           R"({"id": "i", "queue": "q", "type": "t", "state": 3})", R"(["id"])"}) {
+    CAPTURE(text);
+    JsonReader json(text, sdk::answer_depth_max);
+    Task task;
+    CHECK_FALSE(sdk::read_task(json, task));
+  }
+}
+
+TEST_CASE("an answer without tasks or settlements is none to a lease or a settle") {
+  for (const char* text : {"{}", R"({"tasks": {}})", R"({"settled": [{}]})", R"({"tasks": [{}]})",
+                           R"({"settled": [{"id": "a"}]})", "[]",
+                           R"({"settled": [{"id": "a", "state": "pondering"}]})"}) {
+    CAPTURE(text);
+    JsonReader json(text, sdk::answer_depth_max);
+    LeaseAnswer answer;
+    CHECK_FALSE(sdk::read_lease_answer(json, answer));
+  }
+  JsonReader json(R"({"settled": []})");
+  LeaseAnswer answer;
+  CHECK(sdk::read_lease_answer(json, answer));
 }
 
 TEST_CASE("a new task says only what was set") {

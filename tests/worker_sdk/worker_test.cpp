@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <barrier>
 #include <latch>
 #include <thread>
 
@@ -56,6 +57,7 @@ TEST_CASE("what a handler returns or throws decides how its task is reported") {
       .handle("nothing", [](Context&) {})
       .handle("permanent", [](Context&) { throw Permanent("no such user", "UnknownUser"); })
       .handle("retry", [](Context&) { throw Retry(7s, "rate limit"); })
+      .handle("backoff", [](Context&) { throw Retry("no route", "Unreachable"); })
       .handle("error", [](Context&) { throw std::out_of_range("index 5"); })
       .handle("odd", [](Context&) { throw 42; })
       .handle("invalid", [](Context&) { return std::string("{not json"); });
@@ -75,6 +77,12 @@ TEST_CASE("what a handler returns or throws decides how its task is reported") {
   const auto retry = quern.outcome(quern.add("retry"));
   CHECK(retry["retryable"] == true);
   CHECK(retry["retry_after_ms"] == 7000);
+
+  const auto backoff = quern.outcome(quern.add("backoff"));
+  CHECK(backoff["retryable"] == true);
+  CHECK(backoff["error"]["type"] == "Unreachable");
+  CHECK(backoff["error"]["message"] == "no route");
+  CHECK_FALSE(backoff.contains("retry_after_ms"));  // the queue's own
 
   const auto error = quern.outcome(quern.add("error"));
   CHECK(error["retryable"] == true);
@@ -105,6 +113,20 @@ TEST_CASE("a handler for any type runs what has none of its own") {
   running.start();
   CHECK(quern.outcome(quern.add("a"))["result"] == 1);
   CHECK(quern.outcome(quern.add("b"))["result"] == "b");
+}
+
+TEST_CASE("as many handlers run at once as there are slots, time after time") {
+  constexpr int concurrency = 16;
+  FakeQuern quern;
+  RunningWorker running(quern, {.concurrency = concurrency});
+  std::barrier all(concurrency);  // none gets further until all are there
+  running.worker.handle("meet", [&](Context&) { all.arrive_and_wait(); });
+  running.start();
+  for (int round = 0; round < 3; ++round) {
+    std::vector<std::string> ids;
+    for (int i = 0; i < concurrency; ++i) ids.push_back(quern.add("meet"));
+    for (const std::string& id : ids) CHECK(quern.outcome(id)["op"] == "complete");
+  }
 }
 
 TEST_CASE("a long handler's lease is kept alive, and its progress shown") {
@@ -187,6 +209,37 @@ TEST_CASE("a worker keeps consuming after a server that is away or silent") {
   }));
   quern.clear_refusal();
   CHECK(quern.outcome(quern.add("work"))["op"] == "complete");
+}
+
+TEST_CASE("a stranger in the server's place, or a revoked token, costs no result") {
+  for (const FakeAnswer& answer :
+       {FakeAnswer{.body = "<html>", .content_type = "text/html"}, FakeAnswer{.body = "{}"},
+        FakeAnswer{.status = 404, .body = "<html>", .content_type = "text/html"},
+        problem(401, "unauthorized"), problem(404, "not_found"),
+        problem(421, "misdirected_request")}) {
+    CAPTURE(answer.body);
+    FakeQuern quern;
+    RunningWorker running(quern);
+    std::latch started(1);
+    std::latch release(1);
+    running.worker.handle("work", [&](Context&) {
+      started.count_down();
+      release.wait();
+    });
+    running.start();
+    const std::string id = quern.add("work");
+    started.wait();
+    quern.refuse(answer);
+    release.count_down();
+    int calls = 0;
+    CHECK(quern.eventually([&] {
+      if (calls == 0) calls = quern.calls();
+      return quern.calls() > calls + 2;
+    }));
+    quern.clear_refusal();
+    CHECK(quern.outcome(id)["op"] == "complete");
+    CHECK(quern.outcomes(id).size() == 1);
+  }
 }
 
 TEST_CASE("a result that the server will not have becomes a failure with the reason") {

@@ -22,6 +22,14 @@ void Client::Impl::throw_not_quern(const sdk::Call& call) const {
 
 namespace sdk {
 
+std::string path_segment(std::string_view pointer, std::string_view text) {
+  if (text.empty() || text == "." || text == "..") {
+    throw ApiError(invalid_argument(std::string(pointer),
+                                    "is \"" + std::string(text) + "\", which names nothing"));
+  }
+  return percent_encode(text);
+}
+
 Query& Query::add(std::string_view name, std::string_view value) {
   if (value.empty()) return *this;
   text_ += text_.empty() ? '?' : '&';

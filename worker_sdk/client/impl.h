@@ -54,12 +54,16 @@ inline void throw_unless(Result<void> result) {
   if (!result) throw ApiError(std::move(result).error());
 }
 
+// One segment of a path. Throws for what would make it another path: "" and the dots of RFC 3986,
+// section 5.2.4, which proxies resolve and which no encoding can hide.
+std::string path_segment(std::string_view pointer, std::string_view text);
+
 inline std::string task_path(std::string_view id, std::string_view verb = {}) {
-  return "/tasks/" + percent_encode(id) + std::string(verb);
+  return "/tasks/" + path_segment("/id", id) + std::string(verb);
 }
 
 inline std::string queue_path(std::string_view name, std::string_view verb = {}) {
-  return "/queues/" + percent_encode(name) + std::string(verb);
+  return "/queues/" + path_segment("/name", name) + std::string(verb);
 }
 
 // Builds "?a=1&b=2", leaving out what is empty.

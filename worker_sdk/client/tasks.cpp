@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "client/impl.h"
+#include "quern/protocol/limits.h"
 
 namespace quern {
 
@@ -24,7 +25,7 @@ Task Client::get(std::string_view id) {
 }
 
 Task Client::wait(std::string_view id, Duration timeout) {
-  const auto give_up_at = std::chrono::steady_clock::now() + timeout;
+  const auto give_up_at = std::chrono::steady_clock::now() + std::min(timeout, limits::ten_years);
   for (;;) {
     const auto left =
         std::chrono::duration_cast<Duration>(give_up_at - std::chrono::steady_clock::now());

@@ -1,12 +1,12 @@
 // A worker in ten lines. Try it with a server on this machine:
 //
-//   qctl submit greet '"world"' --queue hello --wait
+//   qctl submit greet '"world"' --queue hello --wait 10s
 #include <quern/quern.h>
 
 #include <iostream>
 
-int main() {
-  quern::Client client;
+int main(int argc, char** argv) {
+  quern::Client client({.server = argc > 1 ? argv[1] : "http://127.0.0.1:7480"});
   quern::Worker worker{client, {.queues = {"hello"}, .concurrency = 4}};
   worker.handle("greet", [](quern::Context& context) {
     std::cout << "Hello " << context.payload() << std::endl;

@@ -1,8 +1,7 @@
-// The one file of the SDK that sees Asio and Beast.
+// The one file of the SDK that sees Beast and, with tls.cpp, Asio.
 #include "http/connection.h"
 
 #include <algorithm>
-#include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -18,6 +17,8 @@
 #include <optional>
 #include <utility>
 
+#include "http/resolve.h"
+#include "http/tls.h"
 #include "quern/version.h"
 
 namespace quern::sdk {
@@ -45,9 +46,7 @@ class Settings : public ConnectionSettings {
 };
 
 Error unreachable(const Endpoint& endpoint, const std::string& why) {
-  return Error{.code = ErrorCode::unreachable,
-               .detail = std::string(endpoint.tls ? "https://" : "http://") + endpoint.authority +
-                         ": " + why};
+  return Error{.code = ErrorCode::unreachable, .detail = endpoint.url() + ": " + why};
 }
 
 class AsioConnection : public Connection {
@@ -57,37 +56,22 @@ class AsioConnection : public Connection {
 
   Result<void> connect(SteadyTime deadline) {
     const Endpoint& endpoint = settings_->endpoint;
-    deadline_ = deadline;
-    tcp::resolver resolver(io_);
-    tcp::resolver::results_type addresses;
-    // An address that is one already needs no resolver, which would start a thread.
-    error_code not_an_address;
-    // Nor does localhost, which is this machine also where no file says so (RFC 6761 section 6.3).
-    const bool is_localhost = endpoint.host == "localhost";
-    const auto address =
-        asio::ip::make_address(is_localhost ? "127.0.0.1" : endpoint.host, not_an_address);
-    if (!not_an_address) {
-      const auto port = static_cast<std::uint16_t>(std::stoul(endpoint.port));
-      addresses = tcp::resolver::results_type::create(tcp::endpoint(address, port), endpoint.host,
-                                                      endpoint.port);
-    } else if (const error_code error = run([&](auto done) {
-                 resolver.async_resolve(endpoint.host, endpoint.port,
-                                        [&addresses, done](error_code e, auto results) {
-                                          addresses = std::move(results);
-                                          done(e);
-                                        });
-               })) {
-      return failure("cannot resolve the host name", error);
+    const auto addresses = resolve(endpoint.host, deadline);
+    if (!addresses) return unreachable(endpoint, addresses.error().detail);
+    const auto port = static_cast<std::uint16_t>(std::stoul(endpoint.port));
+    Result<void> connected;
+    // Each has its share of the time, so that one that swallows everything does not hide the next.
+    for (std::size_t left = addresses->size(); left > 0; --left) {
+      const SteadyTime now = std::chrono::steady_clock::now();
+      deadline_ = now + (deadline - now) / static_cast<int>(left);
+      auto once = connect_to((*addresses)[addresses->size() - left], port);
+      if (once) {
+        deadline_ = deadline;
+        return endpoint.tls ? shake_hands() : Ok{};
+      }
+      if (connected) connected = std::move(once);  // the first address is the one people mean
     }
-    if (const error_code error = run([&](auto done) {
-          asio::async_connect(socket_, addresses,
-                              [done](error_code e, const tcp::endpoint&) { done(e); });
-        })) {
-      return failure("cannot connect", error);
-    }
-    error_code ignored;
-    socket_.set_option(tcp::no_delay(true), ignored);
-    return endpoint.tls ? shake_hands() : Ok{};
+    return connected;
   }
 
   Result<HttpResponse> exchange(const HttpRequest& request, SteadyTime deadline,
@@ -132,6 +116,18 @@ class AsioConnection : public Connection {
     return result.value_or(asio::error::operation_aborted);
   }
 
+  Result<void> connect_to(const std::string& text, std::uint16_t port) {
+    error_code error;
+    const auto address = asio::ip::make_address(text, error);
+    if (!error) {
+      socket_.close(error);  // of the address before
+      error = run([&](auto done) { socket_.async_connect({address, port}, done); });
+    }
+    if (error) return failure("cannot connect", error);
+    socket_.set_option(tcp::no_delay(true), error);
+    return Ok{};
+  }
+
   void arm_timer(SteadyTime when, std::uint64_t operation) {
     timer_.expires_at(when);
     timer_.async_wait([this, operation](error_code error) {
@@ -151,20 +147,15 @@ class AsioConnection : public Connection {
   }
 
   Result<void> shake_hands() {
-    const std::string& host = settings_->endpoint.host;
     tls_.emplace(socket_, *settings_->tls);
-    // An address is no server name (RFC 6066); the certificate is held against it all the same.
-    error_code not_an_address;
-    asio::ip::make_address(host, not_an_address);
-    if (not_an_address && SSL_set_tlsext_host_name(tls_->native_handle(), host.c_str()) != 1) {
-      return unreachable(settings_->endpoint, "the host name does not fit into TLS");
-    }
-    tls_->set_verify_mode(asio::ssl::verify_peer);
-    tls_->set_verify_callback(asio::ssl::host_name_verification(host));
+    SSL* const ssl = tls_->native_handle();
+    if (auto expected = expect_host(ssl, settings_->endpoint.host); !expected) return expected;
     const error_code error = run([&](auto done) {
       tls_->async_handshake(asio::ssl::stream_base::client, [done](error_code e) { done(e); });
     });
-    return error ? failure("TLS handshake failed", error) : Ok{};
+    if (!error) return Ok{};
+    if (timed_out_) return failure("TLS handshake failed", error);
+    return handshake_error(ssl, error, settings_->endpoint.url());
   }
 
   template <typename Stream>
@@ -222,6 +213,15 @@ class AsioConnection : public Connection {
       return unreachable(settings_->endpoint,
                          std::string(what) + ": the server closed the connection");
     }
+    // A connection that is cut short is no more than that; other errors of the parser mean that
+    // what came is not HTTP.
+    if (error.category() == make_error_code(http::error::bad_version).category() &&
+        error != http::error::partial_message) {
+      return Error{.code = ErrorCode::bad_response,
+                   .detail = settings_->endpoint.url() +
+                             ": what answers there does not speak HTTP" + " as we do (" +
+                             error.message() + "): is a Quern server there?"};
+    }
     return unreachable(settings_->endpoint, std::string(what) + ": " + error.message());
   }
 
@@ -246,16 +246,7 @@ Result<std::shared_ptr<const ConnectionSettings>> ConnectionSettings::make(
   auto settings = std::make_shared<Settings>(endpoint, token);
   if (endpoint.tls) {
     settings->tls.emplace(asio::ssl::context::tls_client);
-    error_code error;
-    if (ca_file.empty()) {
-      settings->tls->set_default_verify_paths(error);
-    } else {
-      settings->tls->load_verify_file(ca_file, error);
-    }
-    if (error) {
-      return Error{.code = ErrorCode::invalid_argument,
-                   .detail = "CA file \"" + ca_file + "\": " + error.message()};
-    }
+    if (auto trusted = trust(*settings->tls, ca_file); !trusted) return trusted.error();
   }
   return std::shared_ptr<const ConnectionSettings>(std::move(settings));
 }

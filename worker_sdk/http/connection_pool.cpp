@@ -32,6 +32,7 @@ std::unique_ptr<Connection> ConnectionPool::pop_idle() {
 void ConnectionPool::give_back(std::unique_ptr<Connection> connection) {
   if (!connection->reusable()) return;
   const std::lock_guard lock(mutex_);
+  if (idle_max_ == 0) return;
   if (idle_.size() >= idle_max_) idle_.erase(idle_.begin());
   idle_.push_back({std::move(connection), std::chrono::steady_clock::now()});
 }

@@ -13,6 +13,8 @@ struct Endpoint {
   std::string host;  // without the brackets of an IPv6 address
   std::string port;
   std::string authority;  // for the Host header
+
+  std::string url() const { return (tls ? "https://" : "http://") + authority; }
 };
 
 // http://host[:port] or https://host[:port]; a trailing slash is fine, a path is not.

@@ -72,15 +72,10 @@ Result<void> write_items(JsonWriter& json, const std::vector<Settlement>& settle
 }
 
 bool read_settled(JsonReader& json, Settled& settled) {
-  return read_object(json, [&](std::string_view key) {
+  const bool is_object = read_object(json, [&](std::string_view key) {
     if (key == "id") return json.read_string(settled.id);
     if (key == "problem") return read_problem(json, settled.problem.emplace());
-    if (key == "state") {
-      std::string text;
-      if (!json.read_string(text)) return false;
-      settled.state = task_state_from(text);
-      return true;
-    }
+    if (key == "state") return read_task_state(json, settled.state);
     if (key == "lease") {
       return read_object(json, [&](std::string_view field) {
         return field == "expires_at" && read_timestamp(json, settled.lease_expires_at);
@@ -88,6 +83,7 @@ bool read_settled(JsonReader& json, Settled& settled) {
     }
     return false;
   });
+  return is_object && !settled.id.empty() && (settled.state || settled.problem);
 }
 
 // `text` cut to `bytes_max`, not inside a character, with every byte that is not UTF-8's replaced.
@@ -160,14 +156,15 @@ Result<void> write_settlement_body(JsonWriter& json, const Settlement& item) {
 
 bool read_lease_answer(JsonReader& json, LeaseAnswer& answer) {
   bool all = true;
+  bool found = false;  // a lease's answer has tasks, a settle's what was settled
   const bool is_object = read_object(json, [&](std::string_view key) {
-    if (key == "tasks") return all = read_tasks(json, answer.tasks);
-    if (key == "settled") {
-      return read_array(json, [&] { return read_settled(json, answer.settled.emplace_back()); });
-    }
-    return false;
+    if (key == "tasks") return found = all = read_tasks(json, answer.tasks) && all;
+    if (key != "settled") return false;
+    found = true;
+    return read_array(
+        json, [&] { return all = read_settled(json, answer.settled.emplace_back()) && all; });
   });
-  return is_object && all;
+  return is_object && found && all;
 }
 
 }  // namespace quern::sdk

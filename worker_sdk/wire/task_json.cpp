@@ -95,7 +95,6 @@ bool read_content(JsonReader& json, std::string_view key, Task& task) {
 
 // Fields that say where it stands.
 bool read_standing(JsonReader& json, std::string_view key, Task& task) {
-  if (key == "state") return read_enum(json, task_state_from, task.state);
   if (key == "priority") return read_count(json, task.priority);
   if (key == "attempts") return read_count(json, task.attempts);
   if (key == "max_attempts") return read_count(json, task.max_attempts);
@@ -223,11 +222,25 @@ bool read_timestamp(JsonReader& json, std::optional<Timestamp>& out) {
   return true;
 }
 
+bool read_task_state(JsonReader& json, std::optional<TaskState>& state) {
+  std::string text;
+  if (!json.read_string(text)) return false;
+  state = task_state_from(text);
+  return true;
+}
+
 bool read_task(JsonReader& json, Task& task) {
+  std::optional<TaskState> state;
   const bool is_object = read_object(json, [&](std::string_view key) {
+    if (key == "state") return read_task_state(json, state);
     return read_content(json, key, task) || (!json.failed() && read_standing(json, key, task));
   });
-  return is_object && !task.id.empty();
+  // What a task is and where it stands cannot be guessed, unlike the rest.
+  if (!is_object || !state || task.id.empty() || task.queue.empty() || task.type.empty()) {
+    return false;
+  }
+  task.state = *state;
+  return true;
 }
 
 bool read_tasks(JsonReader& json, std::vector<Task>& tasks) {

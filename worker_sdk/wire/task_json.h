@@ -4,8 +4,10 @@
 //          it is put into the body as it is, so it must not be able to end its field.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "quern/protocol/json_reader.h"
 #include "quern/protocol/json_writer.h"
@@ -19,9 +21,11 @@ inline constexpr std::size_t answer_depth_max = 128;
 
 Result<void> write_new_task(JsonWriter& json, const NewTask& task);
 
-// False when the next value is not a task.
+// False when the next value is not a task: one without id, queue or type, or in a state that is
+// not known here, is none. Other fields that are missing or odd are left as they are.
 bool read_task(JsonReader& json, Task& task);
 bool read_tasks(JsonReader& json, std::vector<Task>& tasks);
+bool read_task_state(JsonReader& json, std::optional<TaskState>& state);  // nullopt: unknown
 bool read_timestamp(JsonReader& json, std::optional<Timestamp>& out);
 
 // Whether `text` is one JSON value, nested at most `depth_max` deep; the error names `pointer`.

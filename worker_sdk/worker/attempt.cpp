@@ -64,7 +64,13 @@ Settlement run_handler(const Worker::Handler* handler, Context& context) {
     return failed_for_good(task, error.type(), error.what());
   } catch (const Retry& error) {
     Settlement item = failed(task, error.type(), error.what());
-    item.retry_after = std::clamp(error.after(), Duration{0}, limits::ten_years);
+    if (const auto after = error.after()) {
+      item.retry_after = std::clamp(*after, Duration{0}, limits::ten_years);
+    }
+    return item;
+  } catch (const Release& error) {
+    Settlement item = settlement_for(task, SettleOp::release);
+    item.delay = std::clamp(error.after(), Duration{0}, limits::ten_years);
     return item;
   } catch (const std::exception& error) {
     return failed(task, type_name(error), error.what());

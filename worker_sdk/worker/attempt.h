@@ -20,15 +20,17 @@ class Attempt {
   const Task task;
   std::stop_source stop;
 
-  // Below: guarded by WorkerLoop's mutex.
+  // Below: guarded by Pool's mutex.
   Timestamp deadline;       // the lease's end by the server's clock
+  SteadyTime end_seen;      // `deadline` by our clock, on the late side
   SteadyTime lease_until;   // by ours, on the safe side
   SteadyTime heartbeat_at;  // the last one that was sent
   SteadyTime heartbeat_due;
-  std::string progress;        // to go with the next heartbeat
-  bool lost = false;           // the server said so: there is nothing left to report
-  bool shutting_down = false;  // asked to stop because the worker ends, not the task
-  bool released = false;       // given back while its handler still ran
+  SteadyTime stop_at = SteadyTime::max();  // shortly before the attempt's time-out, once known
+  std::string progress;                    // to go with the next heartbeat
+  bool lost = false;                       // the server said so: there is nothing left to report
+  bool shutting_down = false;              // asked to stop because the worker ends, not the task
+  bool released = false;                   // given back while its handler still ran
 
   // Below: the handler's own.
   std::map<std::string, std::uint32_t> follow_ups;  // how often each was submitted

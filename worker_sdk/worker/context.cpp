@@ -1,18 +1,19 @@
+#include <stdexcept>
 #include <utility>
 
 #include "idempotency.h"
 #include "quern/protocol/limits.h"
 #include "wire/task_json.h"
-#include "worker/loop.h"
+#include "worker/pool.h"
 
 namespace quern {
 
-Context::Context(WorkerLoop& loop, std::shared_ptr<Attempt> attempt)
-    : loop_(loop), attempt_(std::move(attempt)) {}
+Context::Context(Pool& pool, std::shared_ptr<Attempt> attempt)
+    : pool_(pool), attempt_(std::move(attempt)) {}
 
 const Task& Context::task() const { return attempt_->task; }
 
-Timestamp Context::deadline() const { return loop_.deadline(*attempt_); }
+Timestamp Context::deadline() const { return pool_.deadline(*attempt_); }
 
 std::stop_token Context::stop_token() const { return attempt_->stop.get_token(); }
 
@@ -24,20 +25,42 @@ void Context::progress(std::string_view json) {
   if (auto checked = sdk::check_json("progress", json, depth_max); !checked) {
     throw ApiError(checked.error());
   }
-  loop_.show_progress(*attempt_, std::string(json));
+  pool_.show_progress(*attempt_, std::string(json));
 }
 
 Task Context::submit(NewTask task) {
   inherit(task);
-  return loop_.client().submit(std::move(task));
+  return pool_.client().submit(std::move(task));
 }
 
 std::vector<Task> Context::submit_batch(std::vector<NewTask> tasks) {
   for (NewTask& task : tasks) inherit(task);
-  return loop_.client().submit_batch(std::move(tasks));
+  return pool_.client().submit_batch(std::move(tasks));
 }
 
-Client& Context::client() const { return loop_.client(); }
+std::string Context::run_once(std::string_view key, const std::function<std::string()>& effect) {
+  OnceStore* const store = pool_.once_store();
+  if (store == nullptr) throw std::logic_error("Context::once() needs WorkerOptions::once_store");
+  const std::string mark = attempt_->task.id + ":" + std::string(key);
+  if (auto kept = store->find(mark)) return *std::move(kept);
+  return store->keep(mark, effect());
+}
+
+std::vector<std::pair<std::string, std::string>> Context::log_fields() const {
+  return {{"task_id", task().id},
+          {"queue", task().queue},
+          {"type", task().type},
+          {"attempt", std::to_string(attempt())},
+          {"correlation_id", correlation_id()}};
+}
+
+void Context::log(LogLevel level, std::string_view text) const {
+  std::string line(text);
+  for (const auto& [name, value] : log_fields()) line += " " + name + "=" + value;
+  pool_.log(level, line);
+}
+
+Client& Context::client() const { return pool_.client(); }
 
 void Context::inherit(NewTask& task) {
   if (task.correlation_id.empty()) task.correlation_id = correlation_id();

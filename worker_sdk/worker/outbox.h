@@ -1,6 +1,6 @@
 // Reports that still have to reach the server, in order.
 //
-// Threads  guarded by WorkerLoop's mutex.
+// Threads  guarded by Pool's mutex.
 #pragma once
 
 #include <cstddef>

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -111,9 +112,17 @@ struct RedriveOptions {
   std::optional<double> rate_per_second;  // nullopt: all at once
 };
 
+struct WatchOptions {
+  Duration interval{1'000};  // between two looks at the queue; at least 10 ms
+};
+
 class Client {
  public:
-  // Throws ApiError (invalid_argument) when `server` is no http or https URL. Does not connect yet.
+  // Return false to end the watch.
+  using QueueVisitor = std::function<bool(const Queue&)>;
+
+  // Throws ApiError (invalid_argument) when `server` is no http or https URL, a time is negative,
+  // or the token or `ca_file` cannot be used. Does not connect yet.
   explicit Client(ClientOptions options = {});
   ~Client();
   Client(Client&&) noexcept;
@@ -158,6 +167,13 @@ class Client {
   Queue queue_patch(std::string_view name, std::string_view merge_patch);
   Queue queue_pause(std::string_view name);
   Queue queue_resume(std::string_view name);
+  // Calls `visit` with the queue as it is, then after every change of its counts or settings that
+  // one of the looks, `interval` apart, finds; what comes and goes between two of them is not seen.
+  // Returns when `stop` is requested or `visit` returns false, within the call that is under way.
+  // While the server is away or busy it is asked again for ever, with growing pauses. Throws
+  // ApiError when it refuses: queue_not_found, unauthorized, … Calls `visit` in this thread.
+  void watch(std::string_view queue, const QueueVisitor& visit, std::stop_token stop = {},
+             const WatchOptions& options = {});
   // Deletes the tasks that are in any of `states` and says how many those were: they are gone.
   // `running` is refused, as is an empty list. Not repeated after a lost answer, since a second
   // purge would also take what came in between.

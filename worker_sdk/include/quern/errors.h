@@ -2,11 +2,13 @@
 //
 // ApiError  every call of Client: the server refused, or could not be reached. code() says which.
 // Permanent thrown by a handler: the task can never succeed; straight to the dead-letter queue.
-// Retry     thrown by a handler: try again, after this long.
+// Retry     thrown by a handler: try again, after this long or after the queue's backoff.
+// Release   thrown by a handler: give the task back for a while; the attempt does not count.
 // Anything else that a handler throws fails the attempt; the queue's retry policy decides what
 // next.
 #pragma once
 
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -47,17 +49,35 @@ class Permanent : public std::runtime_error {
   std::string type_;
 };
 
+// An attempt that failed where another one may succeed. When is up to `after`; without it, as for
+// any other exception, to the queue's retry policy, but with a type and message of your own.
 class Retry : public std::runtime_error {
  public:
   explicit Retry(Duration after, const std::string& message = "the handler asked for a retry",
                  std::string type = "Retry")
       : std::runtime_error(message), after_(after), type_(std::move(type)) {}
-  Duration after() const { return after_; }
+  explicit Retry(const std::string& message, std::string type = "Retry")
+      : std::runtime_error(message), type_(std::move(type)) {}
+
+  std::optional<Duration> after() const { return after_; }  // nullopt: the queue's backoff
   const std::string& type() const { return type_; }
 
  private:
-  Duration after_;
+  std::optional<Duration> after_;
   std::string type_;
+};
+
+// For work that did not begin: something that it needs is not to be had just now. The task can be
+// leased again after this long, by any worker, and has lost no attempt. Nothing limits how often,
+// so give it time.
+class Release : public std::runtime_error {
+ public:
+  explicit Release(Duration after, const std::string& message = "the handler gave the task back")
+      : std::runtime_error(message), after_(after) {}
+  Duration after() const { return after_; }
+
+ private:
+  Duration after_;
 };
 
 }  // namespace quern

@@ -23,6 +23,8 @@ struct QueueCounts {
   std::uint64_t succeeded = 0;
   std::uint64_t cancelled = 0;
 
+  bool operator==(const QueueCounts&) const = default;
+
   // Still to be done: neither finished nor dead.
   std::uint64_t unfinished() const { return blocked + scheduled + ready + running + retrying; }
 };

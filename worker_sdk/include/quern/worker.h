@@ -18,18 +18,27 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "quern/client.h"
+#include "quern/once.h"
 
 namespace quern {
 
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
+
+// Queues that share `concurrency` handler threads.
+struct QueueGroup {
+  std::vector<std::string> queues;
+  std::uint32_t concurrency = 1;  // 1..1000
+};
 
 struct WorkerOptions {
   std::vector<std::string> queues = {"default"};
@@ -43,6 +52,11 @@ struct WorkerOptions {
   Duration wait{20'000};      // one long poll: 1 to 60 seconds
   // After stop(): how long running handlers may take before they are asked to stop.
   Duration grace{30'000};
+  // More queues, each group with threads and a concurrency of its own: a bulkhead. However slow the
+  // handlers of one group are, the others go on. A queue belongs to one group only.
+  std::vector<QueueGroup> bulkheads;
+  // Where Context::once() keeps what was done. Must outlive the worker; null: there is none.
+  OnceStore* once_store = nullptr;
   // Called from several threads, one call at a time. Default: warnings and errors to standard
   // error.
   std::function<void(LogLevel, std::string_view)> log;
@@ -58,7 +72,7 @@ struct WorkerStats {
 };
 
 class Attempt;
-class WorkerLoop;
+class Pool;
 
 // One attempt at one task: what a handler is given. Valid while the handler runs; for one thread,
 // except stop_token().
@@ -68,10 +82,11 @@ class Context {
   const std::string& payload() const { return task().payload; }  // JSON text
   std::uint32_t attempt() const { return task().attempts; }      // 1 on first delivery
   const std::string& correlation_id() const { return task().correlation_id; }
+  const std::map<std::string, std::string>& metadata() const { return task().metadata; }
 
   // When the lease ends as of now, by the server's clock; heartbeats move it.
   Timestamp deadline() const;
-  // Requested when the result can no longer count (cancelled, timed out, lease lost) or the worker
+  // Requested when the task is cancelled, its lease lost or its time-out near, or when the worker
   // is shutting down and its grace time is over. A long handler looks at it now and then.
   std::stop_token stop_token() const;
   bool stop_requested() const { return stop_token().stop_requested(); }
@@ -85,14 +100,36 @@ class Context {
   Task submit(NewTask task);
   std::vector<Task> submit_batch(std::vector<NewTask> tasks);
 
+  // Runs `effect()`, which returns text or nothing, unless an attempt at this task has already done
+  // so under `key`: then its text is returned and nothing is run. Needs WorkerOptions::once_store,
+  // else throws std::logic_error. A crash between the effect and its mark repeats the effect
+  // (quern/once.h has the way to rule that out).
+  template <typename Function>
+  std::string once(std::string_view key, Function effect) {
+    if constexpr (std::is_void_v<std::invoke_result_t<Function&>>) {
+      return run_once(key, [&] {
+        effect();
+        return std::string{};
+      });
+    } else {
+      return run_once(key, effect);
+    }
+  }
+
+  // What a log line about this attempt should carry: task_id, queue, type, attempt, correlation_id.
+  std::vector<std::pair<std::string, std::string>> log_fields() const;
+  // To WorkerOptions::log, with these fields: "charged task_id=… queue=… …".
+  void log(LogLevel level, std::string_view text) const;
+
   Client& client() const;
 
  private:
-  friend class WorkerLoop;
-  Context(WorkerLoop& loop, std::shared_ptr<Attempt> attempt);
+  friend class Pool;
+  Context(Pool& pool, std::shared_ptr<Attempt> attempt);
   void inherit(NewTask& task);
+  std::string run_once(std::string_view key, const std::function<std::string()>& effect);
 
-  WorkerLoop& loop_;
+  Pool& pool_;
   std::shared_ptr<Attempt> attempt_;
 };
 
@@ -147,7 +184,7 @@ class Worker {
   }
   Worker& add(std::string type, Handler handler);
 
-  std::unique_ptr<WorkerLoop> loop_;
+  std::vector<std::unique_ptr<Pool>> pools_;  // of `queues`, then of each bulkhead
 };
 
 }  // namespace quern

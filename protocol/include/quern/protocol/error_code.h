@@ -46,9 +46,10 @@ enum class ErrorCode : std::uint8_t {
   // Call the operator.
   store_corrupt,  // 500
   internal,       // 500
-  // Only ever made by a client: the server could not be reached, or its answer not understood.
-  unreachable,
-  bad_response,
+  // Only ever made by a client.
+  unreachable,   // no answer in time, or none at all: as with a 5xx, a write's outcome is unknown
+  untrusted,     // the TLS certificate is not vouched for, or is another host's; nothing was sent
+  bad_response,  // something answered that is not a Quern server of a version known here
 };
 
 // The wire spelling, as in "lease_lost".

@@ -1,5 +1,9 @@
 // The inside of Worker: who leases, who runs handlers, who reports.
 //
+//   leasing.cpp    the caller of run()           draining.cpp   how a pool ends
+//   running.cpp    the handler threads           pool.cpp       the rest
+//   reporting.cpp  the reporter
+//
 // Shape    Three kinds of threads around one mutex:
 //            the caller of run()  leases as many tasks as there are free slots, and takes along the
 //                                 reports that have gathered: one round trip for both when busy
@@ -28,9 +32,9 @@
 
 namespace quern {
 
-class WorkerLoop {
+class Pool {
  public:
-  WorkerLoop(Client& client, WorkerOptions options);
+  Pool(Client& client, WorkerOptions options);
 
   void add(std::string type, Worker::Handler handler);  // before run(); empty type: any other
   void run();
@@ -39,17 +43,25 @@ class WorkerLoop {
 
   // For Context.
   Client& client() { return client_; }
+  OnceStore* once_store() const { return options_.once_store; }
+  void log(LogLevel level, const std::string& text);
   Timestamp deadline(const Attempt& attempt) const;
   void show_progress(Attempt& attempt, std::string json);
 
  private:
   using SteadyTime = Attempt::SteadyTime;
 
+  // So long before its attempt's time-out a handler is asked to stop.
+  static constexpr Duration timeout_notice{1'000};
+  // By how much a lease may seem cut short when it is not: rounding, and clocks that are slewed.
+  static constexpr Duration clock_tolerance{250};
+
   // The caller of run().
   std::optional<Error> lease_until_stopped();  // the refusal, if the first call was refused
   std::optional<LeaseRequest> next_lease(bool quiet);
   void pause_leasing(Duration time);
   void begin(std::vector<Task> tasks, SteadyTime asked_at);
+  void expect_timeout(Attempt& attempt, SteadyTime now) const;
   void drain();
   bool wait_until_idle(Duration time_max, bool running_too);
   void release_unstarted();
@@ -59,6 +71,7 @@ class WorkerLoop {
   // Handler threads.
   void run_handlers();
   std::shared_ptr<Attempt> next_attempt();
+  void wake_handler();
   void finish(const std::shared_ptr<Attempt>& attempt, Settlement outcome);
   const Worker::Handler* handler_for(const std::string& type) const;
 
@@ -67,6 +80,7 @@ class WorkerLoop {
   std::vector<Settlement> next_report();
   SteadyTime next_report_at() const;
   bool may_report() const { return parked_ || draining_; }
+  void stop_before_timeouts(SteadyTime now);
   void add_heartbeats(std::vector<Settlement>& batch, SteadyTime now);
 
   // Both of those that talk to the server.
@@ -77,10 +91,9 @@ class WorkerLoop {
   void refused(const Settlement& sent, const Error& error);
   void undelivered(std::vector<Settlement> batch);
   void missed_heartbeat(Settlement beat);
+  static bool is_refusal(ErrorCode code);
   void server_answered();
   void server_failed(const Error& error);
-
-  void log(LogLevel level, const std::string& text);
 
   Client& client_;  // the handlers'
   WorkerOptions options_;
@@ -95,6 +108,10 @@ class WorkerLoop {
   std::condition_variable idle_wake_;
   std::unordered_map<std::string, std::shared_ptr<Attempt>> attempts_;  // by lease token
   std::deque<std::shared_ptr<Attempt>> unstarted_;  // these are in attempts_, too
+  std::size_t handlers_idle_ = 0;
+  bool handler_waking_ = false;  // one was told to wake, and has not yet
+  std::size_t lease_when_ = 0;   // the leasing thread waits until no more slots are taken
+  SteadyTime report_at_ = SteadyTime::max();  // when the reporter looks by itself
   Outbox outbox_;
   std::size_t in_flight_ = 0;  // reports taken from the outbox and not answered yet
   SteadyTime report_not_before_{};

@@ -1,0 +1,69 @@
+#include "worker/pool.h"
+
+namespace quern {
+namespace {
+
+// How long handlers have, once asked to stop, before their tasks are given back under them; and how
+// long the last reports may take after that.
+constexpr Duration last_grace{5'000};
+
+}  // namespace
+
+void Pool::drain() {
+  release_unstarted();
+  if (!wait_until_idle(options_.grace, true)) {
+    ask_running_to_stop();
+    if (!wait_until_idle(last_grace, true)) {
+      release_running();
+      if (!wait_until_idle(last_grace, false)) {
+        log(LogLevel::error,
+            "ending with reports that the server did not take: those tasks will run again when "
+            "their leases end");
+      }
+    }
+  }
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  handler_wake_.notify_all();
+  report_wake_.notify_all();
+}
+
+// Whether everything is reported (and nothing running, if `running_too`) within `time_max`.
+bool Pool::wait_until_idle(Duration time_max, bool running_too) {
+  std::unique_lock lock(mutex_);
+  return idle_wake_.wait_for(lock, time_max, [&] {
+    return outbox_.empty() && in_flight_ == 0 && (!running_too || attempts_.empty());
+  });
+}
+
+void Pool::release_unstarted() {
+  const std::lock_guard lock(mutex_);
+  parked_ = false;
+  draining_ = true;
+  for (const auto& attempt : unstarted_) {
+    attempts_.erase(attempt->task.lease->token);
+    outbox_.add(settlement_for(attempt->task, SettleOp::release));
+  }
+  unstarted_.clear();
+  report_wake_.notify_one();
+}
+
+void Pool::ask_running_to_stop() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [token, attempt] : attempts_) {
+    attempt->shutting_down = true;
+    attempt->stop.request_stop();
+  }
+}
+
+void Pool::release_running() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [token, attempt] : attempts_) {
+    if (attempt->lost) continue;
+    attempt->released = true;
+    outbox_.add(settlement_for(attempt->task, SettleOp::release));
+  }
+  report_wake_.notify_one();
+}
+
+}  // namespace quern

@@ -1,0 +1,92 @@
+#include "worker/pool.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "problem.h"
+#include "worker/options.h"
+
+namespace quern {
+namespace {
+
+// Between two heartbeats that carry progress.
+constexpr Duration progress_interval{500};
+
+}  // namespace
+
+Pool::Pool(Client& client, WorkerOptions options)
+    : client_(client),
+      options_(sdk::checked(std::move(options))),
+      own_client_(sdk::client_options_for(options_, client.options())) {}
+
+void Pool::add(std::string type, Worker::Handler handler) {
+  handlers_[std::move(type)] = std::move(handler);
+}
+
+void Pool::run() {
+  std::vector<std::jthread> handlers;
+  for (std::uint32_t i = 0; i < options_.concurrency; ++i) {
+    handlers.emplace_back([this] { run_handlers(); });
+  }
+  std::jthread reporter([this] { report_until_closed(); });
+  const std::optional<Error> refusal = lease_until_stopped();
+  drain();
+  handlers.clear();  // joins; a handler that ignores its stop token is waited for
+  reporter.join();
+  if (refusal) throw ApiError(*refusal);
+}
+
+void Pool::stop() {
+  stopping_.request_stop();
+  const std::lock_guard lock(mutex_);
+  lease_wake_.notify_all();
+}
+
+WorkerStats Pool::stats() const {
+  const std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+Timestamp Pool::deadline(const Attempt& attempt) const {
+  const std::lock_guard lock(mutex_);
+  return attempt.deadline;
+}
+
+void Pool::show_progress(Attempt& attempt, std::string json) {
+  const std::lock_guard lock(mutex_);
+  attempt.progress = std::move(json);
+  attempt.heartbeat_due = std::min(attempt.heartbeat_due, attempt.heartbeat_at + progress_interval);
+  report_wake_.notify_one();
+}
+
+// A refusal that will not go away by itself, as opposed to a server that is away or busy.
+bool Pool::is_refusal(ErrorCode code) {
+  return !sdk::is_transient(code) && code != ErrorCode::store_corrupt &&
+         code != ErrorCode::internal;
+}
+
+void Pool::server_answered() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!std::exchange(away_, false)) return;
+    ++stats_.reconnects;
+  }
+  log(LogLevel::info, "the server is back");
+}
+
+void Pool::server_failed(const Error& error) {
+  bool first = false;
+  {
+    const std::lock_guard lock(mutex_);
+    first = !std::exchange(away_, true);
+  }
+  log(first ? LogLevel::warning : LogLevel::debug,
+      std::string(to_string(error.code)) + ": " + error.detail + "; trying again until it answers");
+}
+
+void Pool::log(LogLevel level, const std::string& text) {
+  const std::lock_guard lock(log_mutex_);
+  options_.log(level, text);
+}
+
+}  // namespace quern
