@@ -4,7 +4,6 @@ namespace quern::cli {
 
 ExitCode exit_code_for(ErrorCode code) {
   switch (code) {
-    case ErrorCode::not_found:
     case ErrorCode::task_not_found:
     case ErrorCode::queue_not_found:
       return exit_not_found;

@@ -3,6 +3,7 @@
 
 #include "advice.h"
 #include "command_tree.h"
+#include "text.h"
 
 namespace {
 
@@ -31,6 +32,14 @@ int main(int argc, char** argv) {
   const auto app = make_command_tree(session);
   try {
     app->parse(argc, argv);
+  } catch (const CLI::RequiredError& error) {
+    // CLI11 misses a subcommand before it sees that one was mistyped.
+    if (argc > 1 && app->get_subcommands().empty() && argv[1][0] != '-') {
+      std::cerr << "qctl: there is no command " << printable(argv[1]) << "; see qctl --help\n";
+      return exit_usage;
+    }
+    app->exit(error);
+    return exit_usage;
   } catch (const CLI::ParseError& error) {
     return app->exit(error) == 0 ? exit_ok : exit_usage;
   }

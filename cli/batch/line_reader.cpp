@@ -35,7 +35,7 @@ std::optional<std::string> LineReader::next() {
     }
     if (text.size() == line_bytes_max_) {
       throw UsageError(path_ + ", line " + std::to_string(line_ + 1) + ": longer than the " +
-                       std::to_string(line_bytes_max_) + " bytes that the server takes");
+                       std::to_string(line_bytes_max_) + " bytes that a line may have");
     }
     text += static_cast<char>(c);
   }

@@ -25,7 +25,7 @@ constexpr std::size_t bar_columns = 24;
 }  // namespace
 
 std::string how_to_go_on(std::uint64_t line) {
-  if (line == 0) return "Nothing is known to be on the server. Run the same command again.";
+  if (line == 0) return "Nothing of it is known to be on the server yet.";
   return "Lines 1 to " + std::to_string(line) +
          " are on the server. Run the same command again: no line is submitted twice. "
          "--from-line " +

@@ -38,7 +38,7 @@ class Batch {
     if (limits.batch_tasks_max != 0) tasks_max_ = std::min(tasks_max_, limits.batch_tasks_max);
     // Half of a body: what the fields and the key add to a line fits in.
     if (limits.body_bytes_max != 0) bytes_max_ = std::min(bytes_max_, limits.body_bytes_max / 2);
-    while (auto line = lines_.next()) {
+    while (auto line = next_line()) {
       if (lines_.line() < options_.from_line) continue;
       auto task = task_of(*line);
       if (!task) {
@@ -59,6 +59,16 @@ class Batch {
   std::uint64_t last_line() const { return last_line_; }
 
  private:
+  // What was read before a line that cannot be read goes to the server all the same.
+  std::optional<std::string> next_line() {
+    try {
+      return lines_.next();
+    } catch (const UsageError&) {
+      flush();
+      throw;
+    }
+  }
+
   Result<NewTask> task_of(const std::string& line) const {
     NewTask task = defaults_;
     if (options_.payloads) {
@@ -139,6 +149,7 @@ ExitCode submit_batch(Session& session, const BatchOptions& options, const NewTa
   constexpr std::size_t line_bytes_max = 16 * 1024 * 1024;
   LineReader lines(options.path, line_bytes_max);
   std::optional<Error> failure;
+  std::string unreadable;  // what is wrong with the file itself
   std::uint64_t count = 0;
   std::uint64_t last_line = options.from_line - 1;
   {
@@ -151,17 +162,24 @@ ExitCode submit_batch(Session& session, const BatchOptions& options, const NewTa
       if (auto done = batch.run(); !done) failure = done.error();
     } catch (const ApiError& error) {
       failure = error.error();
+    } catch (const UsageError& error) {
+      unreadable = error.what();
     }
     count = batch.count();
     last_line = std::max(last_line, batch.last_line());
   }
-  if (!session.json && (!failure || count != 0)) {
+  const bool well = !failure && unreadable.empty();
+  if (!session.json && (well || count != 0)) {
     std::cout << "Submitted " << tasks_text(count) << '\n';
   }
-  if (!failure) return exit_ok;
-  print_error(session, ApiError(*failure));
+  if (well) return exit_ok;
+  if (failure) {
+    print_error(session, ApiError(*failure));
+  } else {
+    std::cerr << "qctl: " << printable(unreadable) << '\n';
+  }
   if (!session.json) std::cerr << how_to_go_on(last_line) << '\n';
-  return exit_code_for(failure->code);
+  return failure ? exit_code_for(failure->code) : exit_usage;
 }
 
 }  // namespace quern::cli

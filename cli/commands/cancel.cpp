@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "commands/commands.h"
+#include "commands/each_id.h"
 #include "commands/options.h"
 
 namespace quern::cli {
@@ -15,11 +16,10 @@ void add_cancel(CLI::App& app, Session& session) {
   add_examples(*command, "  qctl cancel 019a9f3c-7d11-7000-8000-2a6f5e0b1c22\n");
   command->callback([&session, ids] {
     session.action = [&session, ids] {
-      for (const std::string& id : *ids) {
+      return for_each_id(session, *ids, [&](const std::string& id) {
         const Task task = session.ask([&](Client& client) { return client.cancel(id); });
         std::cout << (session.json ? one_line(to_json(task)) : "Cancelled " + task.id) << '\n';
-      }
-      return exit_ok;
+      });
     };
   });
 }

@@ -19,10 +19,11 @@ void DeadFlags::add_all(CLI::App& app) {
   app.add_flag("--all", filter_.all, "All of the queue's dead tasks");
 }
 
-bool DeadFlags::filtered() const {
-  return !filter_.type.empty() || !reason_.empty() || !filter_.error_type.empty() ||
-         filter_.before || filter_.limit;
+bool DeadFlags::selects() const {
+  return !filter_.type.empty() || !reason_.empty() || !filter_.error_type.empty() || filter_.before;
 }
+
+bool DeadFlags::filtered() const { return selects() || filter_.limit; }
 
 DeadFilter DeadFlags::finish(std::vector<std::string> ids, const std::string& command) {
   if (!ids.empty() && filter_.all) throw UsageError(command + ": ids and --all exclude each other");

@@ -15,7 +15,8 @@ class DeadFlags {
   void add_to(CLI::App& app, const std::string& limit_description);
   void add_all(CLI::App& app);  // --all
 
-  bool filtered() const;
+  bool selects() const;   // by what a task is
+  bool filtered() const;  // that, or --limit
   bool all() const { return filter_.all; }
   // Of `ids`, or of all that match; throws UsageError when neither is said.
   DeadFilter finish(std::vector<std::string> ids, const std::string& command);

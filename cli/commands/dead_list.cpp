@@ -13,6 +13,7 @@ namespace quern::cli {
 namespace {
 
 constexpr std::uint64_t shown_default = 100;
+constexpr std::uint32_t page_max = 1'000;
 
 struct DeadList {
   std::string queue;
@@ -34,21 +35,28 @@ void print_dead(const std::vector<Task>& tasks, const Look& look) {
   table.print(std::cout, look);
 }
 
-// The server lists without filters, so what does not match is dropped here. A page is asked for as
-// large as what is still to be shown, so that a cursor never skips a task.
+// The server lists without filters, so what does not match is dropped here. With a filter whole
+// pages are read, and no cursor can say where the last task shown was; without one a page is as
+// large as what is still to be shown, so that the cursor skips none.
 ExitCode list_dead(Session& session, DeadList& options) {
-  const std::uint64_t wanted = options.filter.limit().value_or(shown_default);
+  const std::uint64_t wanted =
+      options.all ? UINT64_MAX : options.filter.limit().value_or(shown_default);
+  const bool filtered = options.filter.selects();
   std::uint64_t shown = 0;
+  bool more = false;
   PageOptions page{.cursor = options.cursor};
   do {
-    page.limit = options.all
-                     ? 1'000
-                     : static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted - shown, 1'000));
+    page.limit =
+        filtered ? page_max
+                 : static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted - shown, page_max));
     const auto answer =
         session.ask([&](Client& client) { return client.dead_list(options.queue, page); });
     std::vector<Task> matching;
     for (const Task& task : answer.items) {
-      if (options.filter.matches(task)) matching.push_back(task);
+      if (!options.filter.matches(task)) continue;
+      more = shown + matching.size() == wanted;
+      if (more) break;
+      matching.push_back(task);
     }
     shown += matching.size();
     if (session.json) {
@@ -57,9 +65,11 @@ ExitCode list_dead(Session& session, DeadList& options) {
       print_dead(matching, session.look());
     }
     page.cursor = answer.next_cursor;
-  } while (!page.cursor.empty() && (options.all || shown < wanted));
+  } while (!page.cursor.empty() && !more && (filtered || shown < wanted));
   if (shown == 0 && !session.json) std::cout << "No dead tasks.\n";
-  if (!page.cursor.empty()) {
+  if (filtered && more) {
+    std::cerr << "There is more: a higher --limit, or --all\n";
+  } else if (!page.cursor.empty()) {
     std::cerr << "There is more: --cursor " << page.cursor << ", or --all\n";
   }
   return exit_ok;

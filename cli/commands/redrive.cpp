@@ -4,6 +4,7 @@
 
 #include "commands/commands.h"
 #include "commands/dead_filter.h"
+#include "commands/each_id.h"
 #include "commands/options.h"
 #include "confirm.h"
 #include "quern/protocol/task_id.h"
@@ -18,11 +19,10 @@ struct Redrive {
 };
 
 ExitCode redrive_tasks(Session& session, const std::vector<std::string>& ids) {
-  for (const std::string& id : ids) {
+  return for_each_id(session, ids, [&](const std::string& id) {
     const Task task = session.ask([&](Client& client) { return client.redrive(id); });
     std::cout << (session.json ? one_line(to_json(task)) : "Redriven " + task.id) << '\n';
-  }
-  return exit_ok;
+  });
 }
 
 ExitCode redrive_queue(Session& session, Redrive& redrive) {

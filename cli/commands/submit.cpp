@@ -45,6 +45,9 @@ void read_metadata(const std::vector<std::string>& pairs, NewTask& task) {
 
 ExitCode submit(Session& session, Submit& options) {
   read_metadata(options.metadata, options.task);
+  if (options.batch.payloads && options.task.type.empty()) {
+    throw UsageError("submit: name the type of the payloads");
+  }
   if (!options.batch.path.empty()) return submit_batch(session, options.batch, options.task);
   if (options.task.type.empty()) throw UsageError("submit: name the type of the task");
   options.task.payload = read_payload(options.payload);

@@ -53,6 +53,18 @@ class BatchTest(unittest.TestCase):
         self.server.qctl("submit", "--batch", self.path)
         self.assertEqual(self.ready(), 3)
 
+    def test_a_line_that_is_too_long_ends_it_like_a_wrong_one(self):
+        self.write(['{"type": "t"}', " " * (16 * 1024 * 1024) + "x"])
+        done = self.server.qctl("submit", "--batch", self.path, status=2)
+        self.assertIn("line 2: longer than", done.stderr)
+        self.assertIn("Lines 1 to 1 are on the server", done.stderr)
+        self.assertEqual(self.ready(), 1)
+
+    def test_payloads_without_a_type_are_a_usage_error(self):
+        done = self.server.qctl("submit", "--batch", "-", "--payloads", input="1\n", status=2)
+        self.assertIn("name the type", done.stderr)
+        self.assertIn("no command qeue", self.server.qctl("qeue", status=2).stderr)
+
     def test_lines_can_be_payloads_from_standard_input_and_json_comes_back_in_order(self):
         done = self.server.qctl("submit", "t", "--batch", "-", "--payloads", "--json",
                                 input='{"n": 1}\n2\n')

@@ -2,10 +2,11 @@
 
 import json
 import os
+import re
 import tempfile
 import unittest
 
-from programs import Server, Terminal
+from programs import FakeServer, Server, Terminal, run
 
 
 class LookTest(unittest.TestCase):
@@ -51,6 +52,30 @@ class LookTest(unittest.TestCase):
         self.assertEqual([(task["id"], task.get("parent_id")) for task in tasks],
                          [(root, None), (child, root)])
         self.server.qctl("trace", "nothing", status=3)
+
+    def test_one_task_that_is_refused_keeps_no_other_from_being_cancelled(self):
+        ids = [self.server.qctl("submit", "t").stdout.strip() for _ in range(3)]
+        self.server.qctl("cancel", ids[1])
+        done = self.server.qctl("cancel", *ids, status=1)
+        self.assertEqual(done.stdout.count("Cancelled"), 2)
+        self.assertEqual(len(done.stderr.splitlines()), 1)
+        self.assertEqual(self.server.json("get", ids[2])[0]["state"], "cancelled")
+
+    def test_dead_tasks_are_filtered_in_few_requests_and_up_to_the_limit(self):
+        asked = []
+
+        def answer(_, target, __):  # every second one matches
+            asked.append(target)
+            tasks = [{"id": f"019a9f3c-7d11-7000-8000-{len(asked) * 1000 + i:012}", "queue": "w",
+                      "type": "ab"[i % 2], "state": "dead", "dead_reason": "expired"}
+                     for i in range(int(re.search(r"limit=(\d+)", target)[1]))]
+            return 200, {"tasks": tasks, "next_cursor": "on" if len(asked) < 50 else None}
+        with FakeServer(answer) as fake:
+            listed = run("dead", "list", "w", "--type", "a", "--limit", "750", "--json",
+                         QUERN_SERVER=fake.url)
+        self.assertEqual(listed.stdout.count("\n"), 750)
+        self.assertEqual(len(asked), 2)
+        self.assertIn("There is more: a higher --limit", listed.stderr)
 
     def submit_follow_ups(self, parent, count):
         lines = (json.dumps({"type": "send_mail", "queue": "mails", "correlation_id": "op",

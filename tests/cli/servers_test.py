@@ -24,7 +24,7 @@ class ServersTest(unittest.TestCase):
     def test_another_version_is_named_when_it_does_not_understand(self):
         def answer(method, target, _):
             if target == "/info":
-                return 200, {"version": "9.8.7", "limits": {}}
+                return 200, {"version": "9.8.7", "durability": "fsync", "limits": {}}
             return problem(404, "not_found", "no such path")
         server = self.fake(answer)
         said = run("queues", QUERN_SERVER=server.url, status=1).stderr
@@ -71,7 +71,8 @@ class ServersTest(unittest.TestCase):
 
         def answer(method, target, body):
             if target == "/info":
-                return 200, {"version": "1", "limits": {"batch_tasks_max": 10_000}}
+                return 200, {"version": "1", "durability": "fsync",
+                             "limits": {"batch_tasks_max": 10_000}}
             chunks.append(body)
             return (202, {"tasks": [TASK] * 1_000}) if len(chunks) == 1 else None
         server = self.fake(answer)

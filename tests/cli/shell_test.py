@@ -47,6 +47,11 @@ class ShellTest(unittest.TestCase):
                     words = re.search(rf"^ +'{name}'\) words='(.*)' ;;$", scripts[shell], re.M)
                     self.assertTrue(words and option in words[1].split(), (shell, name, option))
 
+    def test_the_manual_page_has_nothing_that_mandoc_complains_about(self):
+        linted = subprocess.run(["mandoc", "-T", "lint"], input=run("man"), capture_output=True,
+                                text=True)
+        self.assertEqual(linted.stdout + linted.stderr, "")
+
     def test_every_command_has_examples(self):
         for path, text in tree():
             if path and not commands_in(text):

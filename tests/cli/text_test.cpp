@@ -98,6 +98,7 @@ TEST_CASE("the exit status tells refused, not found and unreachable apart") {
   CHECK(exit_code_for(ErrorCode::invalid_argument) == 1);
   CHECK(exit_code_for(ErrorCode::task_not_found) == 3);
   CHECK(exit_code_for(ErrorCode::queue_not_found) == 3);
+  CHECK(exit_code_for(ErrorCode::not_found) == 1);  // of a path: another version, or a proxy
   CHECK(exit_code_for(ErrorCode::unreachable) == 4);
   CHECK(exit_code_for(ErrorCode::bad_response) == 4);
 }
