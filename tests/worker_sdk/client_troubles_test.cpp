@@ -113,39 +113,32 @@ TEST_CASE("a batch during any trouble is stored whole and once") {
 }
 
 TEST_CASE("many threads submit through changing troubles, and nothing is lost or doubled") {
-  constexpr int threads_count = 6;
-  constexpr int tasks_each = 30;
   Setting setting;
   Client client = setting.client();
   setting.direct.queue_set("q", {});
-  std::atomic<int> running = threads_count;
+  std::atomic<int> next = 0;
   std::vector<std::jthread> producers;
-  std::multiset<std::string> expected;
-  for (int thread = 0; thread < threads_count; ++thread) {
-    for (int i = 0; i < tasks_each; ++i) expected.insert(std::to_string(thread * tasks_each + i));
-    producers.emplace_back([&, thread] {
-      for (int i = 0; i < tasks_each; ++i) {
-        client.submit(
-            {.queue = "q", .type = "t", .payload = std::to_string(thread * tasks_each + i)});
+  for (int thread = 0; thread < 6; ++thread) {
+    producers.emplace_back([&](std::stop_token stop) {
+      while (!stop.stop_requested()) {
+        client.submit({.queue = "q", .type = "t", .payload = std::to_string(next++)});
       }
-      --running;
     });
   }
   for (const Trouble& trouble : every_trouble) {
+    CAPTURE(name_of(trouble));
     const std::size_t before = setting.proxy.struck();
     setting.proxy.make(trouble);
-    eventually(
-        "trouble strikes, or all is done",
-        [&] { return running == 0 || setting.proxy.struck() >= before + 2; },
-        [](bool holds) { return holds; });
+    setting.await_strikes(before + 4);
     setting.proxy.end_trouble();
     const std::size_t tasks = setting.direct.queue("q").counts.ready;
     eventually(
-        "submits get through again",
-        [&] { return running == 0 || setting.direct.queue("q").counts.ready > tasks; },
-        [](bool holds) { return holds; });
+        "submits get through again", [&] { return setting.direct.queue("q").counts.ready; },
+        [&](std::size_t ready) { return ready > tasks + 6; });
   }
   producers.clear();
+  std::multiset<std::string> expected;
+  for (int i = 0; i < next; ++i) expected.insert(std::to_string(i));
   CHECK(setting.payloads("q") == expected);
 }
 
