@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Builds projects outside the tree against the SDK, in each of the ways that the docs name.
 
-The sources are the ```cpp blocks of the documents, word for word, so that these cannot go stale.
-A block that is a whole program is built; fragments are fenced as ```c++ and are left alone.
+Sources, CMake projects and the compiler's command line are those of the documents, word for word, so
+that these cannot go stale. A ```cpp block is a whole program; fragments are fenced as ```c++ and are
+left alone. The program of a ```cmake or ```sh block is the first of its document.
 """
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -17,7 +19,7 @@ BUILD = pathlib.Path(os.environ["QUERN_BIN_DIR"]).parent
 CMAKE, CXX = sys.argv[1:3]
 del sys.argv[1:]
 DOCUMENTS = ["docs/worker.md", "docs/client.md"]
-OWN_PART = re.compile(r"boost/|openssl/|rocksdb/|nlohmann/|simdjson|fmt/|spdlog/")
+LIBRARY = re.compile(r"boost/|openssl/|rocksdb/|nlohmann/|simdjson|fmt/|spdlog/")
 
 
 def run(*command, **options):
@@ -28,15 +30,26 @@ def run(*command, **options):
     return done.stdout
 
 
-def programs():
-    """Every whole program of the documents, as (name, text)."""
-    found = []
-    for document in DOCUMENTS:
-        path = SOURCE / document
-        blocks = re.findall(r"^```cpp\n(.*?)^```$", path.read_text(), re.M | re.S)
-        found += [(f"{path.stem}_{number}", text)
-                  for number, text in enumerate(blocks, 1) if "int main(" in text]
-    return found
+def blocks(document, language, containing):
+    text = (SOURCE / document).read_text()
+    found = re.findall(rf"^```{re.escape(language)}\n(.*?)^```$", text, re.M | re.S)
+    return [block for block in found if containing in block]
+
+
+def programs(document):
+    return blocks(document, "cpp", "int main(")
+
+
+def write(path, text):
+    """Leaves a file alone that holds the text, so that it is not built again."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
+def configure(folder, *arguments):
+    return run(CMAKE, "-G", "Ninja", "-S", folder, "-B", folder / "build",
+               f"-DCMAKE_CXX_COMPILER={CXX}", *arguments)
 
 
 class Package(unittest.TestCase):
@@ -46,68 +59,94 @@ class Package(unittest.TestCase):
         cls.home = pathlib.Path(cls.folder.name)
         cls.prefix = cls.home / "prefix"
         run(CMAKE, "--install", BUILD, "--prefix", cls.prefix, "--component", "quern_sdk")
+        # Side by side: each test below waits for its own.
+        cls.pool = concurrent.futures.ThreadPoolExecutor(2)
+        cls.builds = {build.__name__: cls.pool.submit(build)
+                      for build in (cls.nested, cls.installed, cls.plain)}
+        cls.headers = {header: cls.pool.submit(cls.check_syntax, header)
+                       for header in sorted(cls.prefix.rglob("*.h"))}
 
     @classmethod
     def tearDownClass(cls):
+        cls.pool.shutdown()
         cls.folder.cleanup()
 
-    def project(self, name, find, sources):
-        """A CMake project with a program of each of `sources`."""
-        folder = self.home / name
-        folder.mkdir()
-        text = f"cmake_minimum_required(VERSION 3.25)\nproject({name} CXX)\n{find}\n"
-        for program, source in sources:
-            (folder / f"{program}.cpp").write_text(source)
-            text += (f"add_executable({program} {program}.cpp)\n"
-                     f"target_link_libraries({program} PRIVATE quern::quern)\n")
-        (folder / "CMakeLists.txt").write_text(text)
-        return folder
+    @classmethod
+    def installed(cls):
+        """The project of client.md, with the programs of all documents added to it."""
+        folder = cls.home / "installed"
+        [project] = blocks("docs/client.md", "cmake", "find_package(quern")
+        first, *others = programs("docs/client.md") + programs("docs/worker.md")
+        [[name]] = [re.findall(r"add_executable\((\w+)", project)]
+        write(folder / f"{name}.cpp", first)
+        for number, source in enumerate(others):
+            write(folder / f"other{number}.cpp", source)
+            project += (f"add_executable(other{number} other{number}.cpp)\n"
+                        f"target_link_libraries(other{number} PRIVATE quern::quern)\n")
+        write(folder / "CMakeLists.txt", project)
+        configure(folder, f"-DCMAKE_PREFIX_PATH={cls.prefix}")
+        run(CMAKE, "--build", folder / "build")
+        return len(others) + 1
 
-    def configure(self, folder, *arguments):
-        return run(CMAKE, "-G", "Ninja", "-S", folder, "-B", folder / "build",
-                   f"-DCMAKE_CXX_COMPILER={CXX}", *arguments)
+    @classmethod
+    def nested(cls):
+        """The project of worker.md, with our source as one of its folders."""
+        # Stays where it is from one run to the next: compiling the whole SDK takes a minute.
+        folder = BUILD / "package" / "nested"
+        [project] = blocks("docs/worker.md", "cmake", "add_subdirectory(quern")
+        write(folder / "CMakeLists.txt", project)
+        write(folder / "hello_worker.cpp", programs("docs/worker.md")[0])
+        if not (folder / "quern").is_symlink():
+            (folder / "quern").symlink_to(SOURCE)
+        configure(folder)
+        run(CMAKE, "--build", folder / "build")
+        return folder / "build"
+
+    @classmethod
+    def plain(cls):
+        """The command of client.md."""
+        [command] = [line for block in blocks("docs/client.md", "sh", "pkg-config")
+                     for line in block.splitlines() if "pkg-config" in line]
+        folder = cls.home / "plain"
+        [[source]] = [re.findall(r"\S+\.cpp", command)]
+        write(folder / source, programs("docs/client.md")[0])
+        [description] = cls.prefix.rglob("quern.pc")
+        environment = dict(os.environ, PKG_CONFIG_PATH=str(description.parent))
+        run("sh", "-ec", command.replace("g++", CXX, 1), cwd=folder, env=environment)
+        return folder / pathlib.Path(source).stem
+
+    @classmethod
+    def check_syntax(cls, header):
+        include = cls.prefix / "include"
+        run(CXX, "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", f"-I{include}",
+            "-x", "c++", "-", input=f"#include <{header.relative_to(include)}>\n")
 
     def test_find_package_builds_every_program_of_the_documents(self):
-        sources = programs()
-        self.assertGreaterEqual(len(sources), 2)
-        folder = self.project("installed", "find_package(quern 0.1 REQUIRED)", sources)
-        self.configure(folder, f"-DCMAKE_PREFIX_PATH={self.prefix}")
-        run(CMAKE, "--build", folder / "build")
+        self.assertGreaterEqual(self.builds["installed"].result(), 4)
 
     def test_another_minor_version_is_refused(self):
-        folder = self.project("newer", "find_package(quern 0.2 REQUIRED)", [])
+        folder = self.home / "newer"
+        write(folder / "CMakeLists.txt", "cmake_minimum_required(VERSION 3.25)\n"
+              "project(newer CXX)\nfind_package(quern 0.2 REQUIRED)\n")
         with self.assertRaisesRegex(AssertionError, "version"):
-            self.configure(folder, f"-DCMAKE_PREFIX_PATH={self.prefix}")
+            configure(folder, f"-DCMAKE_PREFIX_PATH={self.prefix}")
 
     def test_pkg_config_and_a_compiler_are_enough(self):
-        name, text = programs()[0]
-        source = self.home / f"{name}.cpp"
-        source.write_text(text)
-        found = list(self.prefix.rglob("quern.pc"))
-        self.assertEqual(len(found), 1)
-        environment = dict(os.environ, PKG_CONFIG_PATH=str(found[0].parent))
-        flags = run("pkg-config", "--cflags", "--libs", "quern", env=environment).split()
-        run(CXX, "-std=c++20", source, "-o", self.home / name, *flags)
+        self.assertTrue(os.access(self.builds["plain"].result(), os.X_OK))
 
     def test_add_subdirectory_brings_the_library_and_nothing_else(self):
-        (self.home / "quern").symlink_to(SOURCE)
-        find = f"add_subdirectory({self.home}/quern quern)"
-        folder = self.project("nested", find, programs()[:1])
-        # Compiles as the tree itself does, so that a compiler cache helps.
-        self.configure(folder, "-DCMAKE_BUILD_TYPE=Release")
-        run(CMAKE, "--build", folder / "build")
-        self.assertFalse(list((folder / "build").rglob("quernd")))
+        build = self.builds["nested"].result()
+        self.assertTrue(os.access(build / "hello_worker", os.X_OK))
+        self.assertFalse(list(build.rglob("quernd")) + list(build.rglob("qctl")))
 
     def test_every_public_header_compiles_alone_and_names_no_library(self):
-        include = self.prefix / "include"
-        for header in sorted(include.rglob("*.h")):
-            name = header.relative_to(include)
-            with self.subTest(header=str(name)):
-                run(CXX, "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Werror",
-                    f"-I{include}", "-x", "c++", "-", input=f"#include <{name}>\n")
-                if name != pathlib.Path("quern/json.h"):
+        self.assertGreaterEqual(len(self.headers), 10)
+        for header, checked in self.headers.items():
+            with self.subTest(header=header.name):
+                checked.result()
+                if header.name != "json.h":
                     includes = re.findall(r"#include.*", header.read_text())
-                    self.assertFalse([line for line in includes if OWN_PART.search(line)])
+                    self.assertFalse([line for line in includes if LIBRARY.search(line)])
                     self.assertNotRegex(header.read_text(), r"boost::|rocksdb::|nlohmann::json\b")
 
 

@@ -3,10 +3,12 @@
 // Threads  one.
 #pragma once
 
+#include <csignal>
 #include <cstdint>
 #include <optional>
 #include <string>
 
+#include "quern/client.h"
 #include "support/server.h"
 #include "support/temp_dir.h"
 
@@ -24,8 +26,12 @@ class Quernd {
     server_->kill();
     server_.reset();
   }
+  // Until thaw() it accepts connections, since the kernel does, and never answers.
+  void freeze() { server_->signal(SIGSTOP); }
+  void thaw() { server_->signal(SIGCONT); }
   std::uint16_t port() const { return port_; }
   std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  Client client() const { return Client({.server = url()}); }
 
  private:
   TempDir dir_;

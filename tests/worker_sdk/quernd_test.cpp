@@ -1,94 +1,26 @@
-// The SDK against the real server, kills and restarts included.
+// The SDK against the real server. worker_restart_test.cpp takes that away.
+#include "quernd.h"
+
 #include <doctest/doctest.h>
 
 #include <atomic>
 #include <csignal>
 #include <latch>
 #include <map>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
 
+#include "api_error.h"
 #include "quern/quern.h"
-#include "support/server.h"
-#include "support/temp_dir.h"
+#include "running_worker.h"
 
 using namespace std::chrono_literals;
-using quern::ApiError;
+using namespace quern::test;
 using quern::ErrorCode;
 using quern::TaskState;
 
 namespace {
-
-// A server on a directory of its own, which can be killed and comes back at the same address.
-class Quernd {
- public:
-  Quernd() { start(); }
-
-  void start() {
-    server_.emplace(quern::test::ServerOptions{.data = dir_.path(), .port = port_});
-    port_ = server_->port();
-  }
-  void kill() {
-    server_->kill();
-    server_.reset();
-  }
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
-  quern::Client client() const { return quern::Client({.server = url()}); }
-
- private:
-  quern::test::TempDir dir_;
-  std::uint16_t port_ = 0;
-  std::optional<quern::test::Server> server_;
-};
-
-// Runs a worker in the background until the end of the scope.
-class Background {
- public:
-  explicit Background(quern::Worker& worker)
-      : thread_([&worker](std::stop_token stop) { worker.run(stop); }) {}
-  void stop() {
-    thread_.request_stop();
-    thread_.join();
-  }
-
- private:
-  std::jthread thread_;
-};
-
-quern::WorkerOptions options_for(const std::string& queue, std::uint32_t concurrency) {
-  return {.queues = {queue},
-          .concurrency = concurrency,
-          .heartbeat = 100ms,
-          .log = [](quern::LogLevel, std::string_view) {}};
-}
-
-template <typename Function>
-ErrorCode code_of(const Function& function) {
-  try {
-    function();
-  } catch (const ApiError& error) {
-    return error.code();
-  }
-  FAIL("no ApiError was thrown");
-  return ErrorCode::internal;
-}
-
-std::vector<quern::NewTask> tasks_for(const std::string& queue, std::size_t count) {
-  std::vector<quern::NewTask> tasks;
-  for (std::size_t i = 0; i < count; ++i) {
-    tasks.push_back({.queue = queue, .type = "work", .payload = std::to_string(i)});
-  }
-  return tasks;
-}
-
-quern::QueueSettings quick_retries(std::uint32_t max_attempts) {
-  quern::QueueSettings settings;
-  settings.max_attempts = max_attempts;
-  settings.retry = {.strategy = quern::RetryStrategy::fixed, .base = 1ms};
-  return settings;
-}
 
 // How often each payload was run.
 class RunCounts {
@@ -109,13 +41,6 @@ class RunCounts {
   std::mutex mutex_;
   std::map<std::string, int> counts_;
 };
-
-void wait_for_all(quern::Client& client, const std::vector<quern::Task>& tasks) {
-  for (const quern::Task& task : tasks) {
-    const quern::Task finished = client.wait(task.id, 60s);
-    if (finished.state != TaskState::succeeded) FAIL(to_json(finished));
-  }
-}
 
 void wait_for_stop(const quern::Context& context) {
   std::atomic<bool> stopped = false;
@@ -240,44 +165,6 @@ TEST_CASE("a worker runs every task once and reports every result") {
   CHECK(runs.size() == 2000);
   CHECK(runs.all_once());
   CHECK(worker.stats().succeeded == 2000);
-}
-
-TEST_CASE("a server killed in the middle of long handlers loses nothing and runs nothing twice") {
-  constexpr std::size_t count = 8;
-  Quernd quernd;
-  quern::Client client = quernd.client();
-  quern::Worker worker(client, options_for("q", count));
-  RunCounts runs;
-  std::latch started(count);
-  std::latch go_on(1);
-  worker.handle("work", [&](quern::Context& context) {
-    runs.add(context.payload());
-    started.count_down();
-    go_on.wait();
-  });
-  const auto tasks = client.submit_batch(tasks_for("q", count));
-  Background background(worker);
-  started.wait();
-  quernd.kill();
-  go_on.count_down();  // all results meet a server that is not there
-  quernd.start();
-  wait_for_all(client, tasks);
-  CHECK(runs.all_once());
-  for (const quern::Task& task : tasks) CHECK(client.get(task.id).attempts == 1);
-}
-
-TEST_CASE("a worker keeps consuming after any number of server restarts") {
-  Quernd quernd;
-  quern::Client client = quernd.client();
-  quern::Worker worker(client, options_for("q", 4));
-  worker.handle("work", [](quern::Context&) {});
-  Background background(worker);
-  for (int round = 0; round < 3; ++round) {
-    wait_for_all(client, client.submit_batch(tasks_for("q", 50)));
-    quernd.kill();
-    quernd.start();
-  }
-  wait_for_all(client, client.submit_batch(tasks_for("q", 50)));
 }
 
 TEST_CASE("a failing task is retried, dies with its reason, and lives again by a redrive") {
