@@ -3,7 +3,9 @@
 // Shape    One synchronous call per route. A pool of keep-alive connections is behind it, one per
 //          thread that is calling just now.
 // Threads  any number may call at once.
-// Errors   ApiError with the problem's code; `unreachable` when there was no answer in time.
+// Errors   ApiError with the problem's code; `unreachable` when there was no answer in time;
+//          `bad_response` when what came is no answer of a Quern server that we understand.
+//          A name or id that is empty, "." or ".." is refused (invalid_argument) and not sent.
 //          Calls that are safe to repeat are repeated, with backoff and jitter, for up to
 //          ClientOptions::retry_for while the server is unreachable or says "later" (429, 503).
 // Source   docs/openapi.yaml.
