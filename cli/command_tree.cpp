@@ -59,7 +59,12 @@ std::unique_ptr<CLI::App> make_command_tree(Session& session) {
   app->fallthrough();  // --json may stand anywhere
   add_global_options(*app, session);
   add_commands(*app, session);
-  app->footer("\n" + std::string(exit_status_text) + "\nqctl COMMAND --help has examples.");
+  app->footer(
+      "\nExamples:\n"
+      "  qctl submit send_email '{\"to\": \"ada@example.com\"}' --queue emails --wait 10s\n"
+      "  qctl top\n"
+      "  qctl work --queue emails -- ./send_email.py\n\n" +
+      std::string(exit_status_text) + "\nqctl COMMAND --help has more.");
   return app;
 }
 

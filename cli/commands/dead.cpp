@@ -1,5 +1,6 @@
 // dead show, dead discard, and the family.
 #include <CLI/App.hpp>
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
@@ -44,6 +45,15 @@ Count count_matching(Session& session, Discard& options, const DeadFilter& filte
   return count;
 }
 
+ExitCode tell_discarded(const Session& session, std::uint64_t discarded) {
+  if (session.json) {
+    std::cout << "{\"discarded\":" << discarded << "}\n";
+  } else {
+    std::cout << "Discarded " << tasks_text(discarded) << '\n';
+  }
+  return exit_ok;
+}
+
 ExitCode discard(Session& session, Discard& options) {
   DeadFilter filter = options.flags.finish(options.ids, "dead discard");
   if (!options.yes) {
@@ -52,17 +62,14 @@ ExitCode discard(Session& session, Discard& options) {
                  printable(options.queue) + " for good")) {
       return exit_refused;
     }
+    if (count.tasks == 0) return tell_discarded(session, 0);
     // What dies while the person thinks was not in the count, and stays.
-    if (!filter.before && count.newest) filter.before = *count.newest + Duration{1};
+    const Timestamp counted = *count.newest + Duration{1};
+    filter.before = filter.before ? std::min(*filter.before, counted) : counted;
   }
   const std::uint64_t discarded =
       session.ask([&](Client& client) { return client.dead_discard(options.queue, filter); });
-  if (session.json) {
-    std::cout << "{\"discarded\":" << discarded << "}\n";
-  } else {
-    std::cout << "Discarded " << tasks_text(discarded) << '\n';
-  }
-  return exit_ok;
+  return tell_discarded(session, discarded);
 }
 
 void add_dead_discard_to(CLI::App& dead, Session& session) {
@@ -127,6 +134,9 @@ void add_dead_show(CLI::App& dead, Session& session) {
 void add_dead(CLI::App& app, Session& session) {
   CLI::App* dead = app.add_subcommand("dead", "Dead-letter queues: list, show, redrive, discard");
   dead->require_subcommand(1);
+  add_examples(*dead,
+               "  qctl dead list emails --error-type SmtpTimeout\n"
+               "  qctl dead redrive emails --error-type SmtpTimeout --rate 50\n");
   add_dead_list(*dead, session);
   add_dead_show(*dead, session);
   add_redrive(*dead, session);

@@ -152,6 +152,9 @@ CLI::App* add_verb(CLI::App& queue, Session& session, const std::string& verb,
 void add_queue(CLI::App& app, Session& session) {
   CLI::App* queue = app.add_subcommand("queue", "Look at one queue, or change it");
   queue->require_subcommand(1);
+  add_examples(*queue,
+               "  qctl queue get emails\n"
+               "  qctl queue set emails --max-attempts 10 --lease 2m\n");
   add_verb(*queue, session, "get", "Show a queue's settings and counts",
            [](Client& client, const std::string& name) { return client.queue(name); });
   add_verb(*queue, session, "pause", "Give out no more of its tasks; submitting still works",

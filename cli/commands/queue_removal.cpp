@@ -1,5 +1,6 @@
 // What can't be undone about a queue: purge, delete.
 #include <CLI/App.hpp>
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
@@ -50,7 +51,10 @@ std::vector<std::string> purgeable_states() {
 
 ExitCode purge(Session& session, const Removal& options) {
   std::vector<TaskState> states;
-  for (const std::string& name : options.states) states.push_back(*task_state_from(name));
+  for (const std::string& name : options.states) {
+    const TaskState state = *task_state_from(name);
+    if (std::find(states.begin(), states.end(), state) == states.end()) states.push_back(state);
+  }
   if (!options.yes) {
     const Queue queue = session.ask([&](Client& client) { return client.queue(options.queue); });
     std::uint64_t count = 0;
@@ -88,7 +92,9 @@ std::string deletion_text(const Queue& queue, bool force) {
 ExitCode remove(Session& session, const Removal& options) {
   if (!options.yes) {
     const Queue queue = session.ask([&](Client& client) { return client.queue(options.queue); });
-    if (!confirm(deletion_text(queue, options.force))) return exit_refused;
+    // One that is not empty is refused by the server, which says why: nothing to ask about.
+    const bool refused = !options.force && queue.counts.unfinished() + queue.counts.dead > 0;
+    if (!refused && !confirm(deletion_text(queue, options.force))) return exit_refused;
   }
   session.ask([&](Client& client) { client.queue_delete(options.queue, options.force); });
   if (session.json) {
@@ -110,7 +116,7 @@ void add_purge(CLI::App& queue, Session& session) {
       ->required()
       ->allow_extra_args(false)
       ->delimiter(',')
-      ->check(CLI::IsMember(purgeable_states()))
+      ->check(CLI::IsMember(purgeable_states()).description(""))
       ->type_name("blocked|scheduled|ready|retrying|dead|succeeded|cancelled");
   add_yes(*command, options->yes);
   add_examples(*command,

@@ -44,6 +44,10 @@ ExitCode redrive(Session& session, Redrive& options) {
     if (options.filter.all() || options.filter.filtered()) {
       throw UsageError("redrive: filters go with a queue's name, not with ids");
     }
+    if (!options.options.to_queue.empty() || options.options.rate_per_second) {
+      throw UsageError(
+          "redrive: --to-queue and --rate go with a queue's name: qctl redrive QUEUE ID...");
+    }
     return redrive_tasks(session, options.targets);
   }
   return redrive_queue(session, options);

@@ -47,6 +47,25 @@ class TerminalTest(unittest.TestCase):
         self.assertEqual([task["type"] for task in left], ["good"])
         self.assertIn("exit_65", self.server.qctl("dead", "show", left[0]["id"]).stdout)
 
+    def test_what_dies_while_a_person_thinks_is_not_discarded(self):
+        worker = self.server.start("work", "-q", "w", "--", "sh", "-c", "exit 65")
+        self.addCleanup(lambda: (worker.kill(), worker.communicate()))
+        self.server.qctl("submit", "t", "-q", "w")
+        eventually(lambda: len(self.server.json("dead", "list", "w")) == 1, "one is dead")
+        asked = self.terminal("dead", "discard", "w", "--before", "2099-01-01T00:00:00Z")
+        asked.read_until("discards 1 task of")
+        self.server.qctl("submit", "t", "-q", "w")
+        eventually(lambda: len(self.server.json("dead", "list", "w")) == 2, "another is dead")
+        asked.send("y\n")
+        self.assertEqual(asked.status(), 0)
+        self.assertEqual(len(self.server.json("dead", "list", "w")), 1)
+
+    def test_a_redrive_of_single_tasks_refuses_what_it_cannot_do(self):
+        task = self.server.json("submit", "t", "-q", "w")[0]["id"]
+        for option in (["--to-queue", "other"], ["--rate", "1"]):
+            refused = self.server.qctl("redrive", task, *option, status=2)
+            self.assertIn("queue's name", refused.stderr)
+
     def test_without_a_terminal_or_yes_nothing_is_removed(self):
         self.server.qctl("submit", "t", "-q", "w")
         for command in (["queue", "purge", "w", "--state", "ready"],
