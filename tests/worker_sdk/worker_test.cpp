@@ -242,6 +242,42 @@ TEST_CASE("a stranger in the server's place, or a revoked token, costs no result
   }
 }
 
+TEST_CASE(
+    "a server that asks for an hour's pause is looked at long before, and the lease watched") {
+  FakeQuern quern;
+  RunningWorker running(quern, {.concurrency = 2, .lease = 1s, .heartbeat = 100ms});
+  std::latch started(1);
+  std::latch asked_to_stop(1);
+  std::latch release(1);
+  running.worker
+      .handle("long",
+              [&](Context& context) {
+                started.count_down();
+                wait_for_stop(context);
+                asked_to_stop.count_down();
+                release.wait();
+              })
+      .handle("short", [](Context&) {});
+  running.start();
+  const std::string id = quern.add("long");
+  started.wait();
+  FakeAnswer busy = problem(503, "store_unavailable");
+  busy.extra_headers = "Retry-After: 3600\r\n";
+  quern.refuse(busy);
+  quern.server().stop();  // ends the long poll, so that the next one is refused, too
+  quern.server().start();
+  asked_to_stop.wait();  // the lease is over
+  const std::size_t beats = quern.heartbeats(id).size();
+  quern.clear_refusal();
+  CHECK(quern.eventually([&] {
+    std::size_t count = 0;
+    for (const auto& item : quern.settled()) count += item["op"] == "heartbeat" ? 1 : 0;
+    return count > beats;
+  }));
+  release.count_down();
+  CHECK(quern.outcome(quern.add("short"))["op"] == "complete");  // leased again
+}
+
 TEST_CASE("a result that the server will not have becomes a failure with the reason") {
   FakeQuern quern;
   RunningWorker running(quern);

@@ -16,10 +16,13 @@ bool is_about_the_request(ErrorCode code) {
          code == ErrorCode::bad_request || code == ErrorCode::payload_too_large;
 }
 
+// Leases must be kept, so that a server that asks for a longer pause is not obeyed.
+constexpr Duration report_pause_max{2'000};
+
 }  // namespace
 
 void Pool::report_until_closed() {
-  sdk::Backoff backoff(Duration{100}, Duration{2'000});
+  sdk::Backoff backoff(Duration{100}, report_pause_max);
   for (;;) {
     std::vector<Settlement> batch = next_report();
     if (batch.empty()) return;
@@ -29,8 +32,9 @@ void Pool::report_until_closed() {
       continue;
     }
     const std::lock_guard lock(mutex_);
+    const Duration pause = backoff.next(Duration{1000} * error->retry_after_seconds);
     report_not_before_ =
-        steady_clock::now() + backoff.next(Duration{1000} * error->retry_after_seconds);
+        steady_clock::now() + std::min({pause, report_pause_max, options_.heartbeat});
   }
 }
 
@@ -57,7 +61,9 @@ Attempt::SteadyTime Pool::next_report_at() const {
   SteadyTime at = steady_clock::now() + std::chrono::hours(1);
   if (may_report() && !outbox_.empty()) at = std::min(at, report_not_before_);
   for (const auto& [token, attempt] : attempts_) {
-    at = std::min(at, attempt->stop_at);
+    if (!attempt->stop.stop_requested()) {
+      at = std::min({at, attempt->stop_at, attempt->lease_until});
+    }
     if (!attempt->lost) at = std::min(at, std::max(attempt->heartbeat_due, report_not_before_));
   }
   return at;
@@ -65,18 +71,15 @@ Attempt::SteadyTime Pool::next_report_at() const {
 
 void Pool::stop_before_timeouts(SteadyTime now) {
   for (const auto& [token, attempt] : attempts_) {
-    if (now < attempt->stop_at) continue;
-    attempt->stop_at = SteadyTime::max();
-    attempt->stop.request_stop();
+    // Not heard of by the server for a whole lease: when it answers again, it will have given the
+    // task to somebody else.
+    if (now >= std::min(attempt->stop_at, attempt->lease_until)) attempt->stop.request_stop();
   }
 }
 
 void Pool::add_heartbeats(std::vector<Settlement>& batch, SteadyTime now) {
   for (const auto& [token, attempt] : attempts_) {
     if (attempt->lost || attempt->released || attempt->heartbeat_due > now) continue;
-    // Not heard of by the server for a whole lease: when it answers again, it will have given the
-    // task to somebody else.
-    if (now >= attempt->lease_until) attempt->stop.request_stop();
     Settlement beat = settlement_for(attempt->task, SettleOp::heartbeat);
     beat.lease = options_.lease;
     beat.progress = std::exchange(attempt->progress, {});
