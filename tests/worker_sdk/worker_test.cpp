@@ -334,6 +334,47 @@ TEST_CASE("a handler that gives up when the grace time is over gives its task ba
   CHECK(running.worker.stats().released == 1);
 }
 
+TEST_CASE("what is called when a handler is asked to stop may use its context and the worker") {
+  FakeQuern quern;
+  RunningWorker running(quern, {.lease = 1s, .heartbeat = 100ms, .grace = 10ms});
+  std::latch started(1);
+  running.worker
+      .handle("work",
+              [&](Context& context) {
+                const std::stop_callback on_stop(context.stop_token(), [&] {
+                  context.deadline();
+                  context.progress("1");
+                  running.worker.stats();
+                });
+                started.count_down();
+                wait_for_stop(context);
+                throw Release(0s);
+              })
+      .handle("short", [](Context&) {});
+  SUBCASE("the lease is lost") {
+    running.start();
+    const std::string id = quern.add("work");
+    quern.lose(id);
+    CHECK(quern.outcome(quern.add("short"))["op"] == "complete");
+  }
+  SUBCASE("the lease is over") {
+    running.start();
+    const std::string id = quern.add("work");
+    started.wait();
+    quern.refuse(problem(503, "store_unavailable"));
+    std::this_thread::sleep_for(1200ms);
+    quern.clear_refusal();
+    CHECK(quern.outcome(id)["op"] == "release");
+  }
+  SUBCASE("the grace time is over") {
+    running.start();
+    const std::string id = quern.add("work");
+    started.wait();
+    running.stop();
+    CHECK(quern.outcome(id)["op"] == "release");
+  }
+}
+
 TEST_CASE("a first call that is refused ends run() with the reason") {
   FakeQuern quern;
   quern.refuse(problem(401, "unauthorized", "no such token"));

@@ -20,6 +20,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -80,7 +81,7 @@ class Pool {
   std::vector<Settlement> next_report();
   SteadyTime next_report_at() const;
   bool may_report() const { return parked_ || draining_; }
-  void stop_before_timeouts(SteadyTime now);
+  std::vector<std::stop_source> due_to_stop(SteadyTime now) const;
   void add_heartbeats(std::vector<Settlement>& batch, SteadyTime now);
 
   // Both of those that talk to the server.

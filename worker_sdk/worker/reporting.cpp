@@ -44,7 +44,12 @@ std::vector<Settlement> Pool::next_report() {
   for (;;) {
     if (closed_) return {};
     const SteadyTime now = steady_clock::now();
-    stop_before_timeouts(now);
+    if (std::vector<std::stop_source> due = due_to_stop(now); !due.empty()) {
+      lock.unlock();  // what this calls is the handlers', and may come back to us
+      for (std::stop_source& stop : due) stop.request_stop();
+      lock.lock();
+      continue;
+    }
     if (now >= report_not_before_) {
       std::vector<Settlement> batch;
       if (may_report()) batch = outbox_.take();
@@ -69,12 +74,17 @@ Attempt::SteadyTime Pool::next_report_at() const {
   return at;
 }
 
-void Pool::stop_before_timeouts(SteadyTime now) {
+std::vector<std::stop_source> Pool::due_to_stop(SteadyTime now) const {
+  std::vector<std::stop_source> due;
   for (const auto& [token, attempt] : attempts_) {
     // Not heard of by the server for a whole lease: when it answers again, it will have given the
     // task to somebody else.
-    if (now >= std::min(attempt->stop_at, attempt->lease_until)) attempt->stop.request_stop();
+    if (now >= std::min(attempt->stop_at, attempt->lease_until) &&
+        !attempt->stop.stop_requested()) {
+      due.push_back(attempt->stop);
+    }
   }
+  return due;
 }
 
 void Pool::add_heartbeats(std::vector<Settlement>& batch, SteadyTime now) {
@@ -141,7 +151,7 @@ void Pool::settled_one(const Settlement& sent, const Settled& answer, SteadyTime
     }
     return;
   }
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (sent.op != SettleOp::heartbeat) {
     --in_flight_;
     idle_wake_.notify_one();
@@ -159,7 +169,9 @@ void Pool::settled_one(const Settlement& sent, const Settled& answer, SteadyTime
   Attempt& attempt = *found->second;
   if (answer.problem) {
     attempt.lost = true;
-    attempt.stop.request_stop();
+    std::stop_source stop = attempt.stop;
+    lock.unlock();  // what this calls is the handler's, and may come back to us
+    stop.request_stop();
   } else {
     const SteadyTime until = sent_at + options_.lease;
     if (answer.lease_expires_at) {
