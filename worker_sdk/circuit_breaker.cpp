@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "quern/protocol/limits.h"
+
 namespace quern {
 namespace {
 
@@ -14,6 +16,8 @@ CircuitBreakerOptions checked(CircuitBreakerOptions options) {
   if (options.recovery_time <= Duration{0}) {
     throw std::invalid_argument("recovery_time is not above zero");
   }
+  // More would overflow the clock.
+  options.recovery_time = std::min(options.recovery_time, limits::ten_years);
   if (!options.now) options.now = [] { return steady_clock::now(); };
   return options;
 }

@@ -98,6 +98,12 @@ TEST_CASE("a call from before the circuit opened has no say in it afterwards") {
   CHECK(circuit.breaker.state() == CircuitState::open);
 }
 
+TEST_CASE("a recovery time without end is not over at once") {
+  CircuitBreaker breaker({.failure_threshold = 1, .recovery_time = Duration::max()});
+  CHECK_THROWS_AS(breaker.call([] { throw std::runtime_error("down"); }), std::runtime_error);
+  CHECK_THROWS_AS(breaker.call([] {}), CircuitOpen);
+}
+
 TEST_CASE("a breaker without threshold or recovery time is refused") {
   CHECK_THROWS_AS(CircuitBreaker({.failure_threshold = 0}), std::invalid_argument);
   CHECK_THROWS_AS(CircuitBreaker({.recovery_time = 0s}), std::invalid_argument);

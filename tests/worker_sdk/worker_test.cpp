@@ -334,6 +334,22 @@ TEST_CASE("a handler that gives up when the grace time is over gives its task ba
   CHECK(running.worker.stats().released == 1);
 }
 
+TEST_CASE("a grace time without end is not over at once") {
+  FakeQuern quern;
+  RunningWorker running(quern, {.grace = Duration::max()});
+  std::latch started(1);
+  running.worker.handle("work", [&](Context& context) {
+    started.count_down();
+    std::this_thread::sleep_for(200ms);
+    if (context.stop_requested()) throw Release(0s);
+  });
+  running.start();
+  const std::string id = quern.add("work");
+  started.wait();
+  running.stop();
+  CHECK(quern.outcome(id)["op"] == "complete");
+}
+
 TEST_CASE("what is called when a handler is asked to stop may use its context and the worker") {
   FakeQuern quern;
   RunningWorker running(quern, {.lease = 1s, .heartbeat = 100ms, .grace = 10ms});
@@ -413,4 +429,5 @@ TEST_CASE("options out of range are refused") {
   CHECK_THROWS_AS(Worker(client, {.concurrency = 0}), ApiError);
   CHECK_THROWS_AS(Worker(client, {.concurrency = 1001}), ApiError);
   CHECK_THROWS_AS(Worker(client, {.lease = 10ms}), ApiError);
+  CHECK_THROWS_AS(Worker(client, {.grace = -1ms}), ApiError);
 }
