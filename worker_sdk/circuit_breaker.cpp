@@ -96,7 +96,13 @@ bool CircuitBreaker::counts(const std::exception_ptr& error) const {
   try {
     std::rethrow_exception(error);
   } catch (const std::exception& exception) {
-    if (options_.counts) return options_.counts(exception);
+    if (options_.counts) {
+      try {
+        return options_.counts(exception);
+      } catch (...) {
+        return true;  // without a verdict a probe would never end
+      }
+    }
     return dynamic_cast<const Permanent*>(&exception) == nullptr &&
            dynamic_cast<const Retry*>(&exception) == nullptr &&
            dynamic_cast<const Release*>(&exception) == nullptr;
