@@ -1,4 +1,7 @@
 #include <doctest/doctest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <barrier>
@@ -7,6 +10,7 @@
 
 #include "fake_quern.h"
 #include "quern/quern.h"
+#include "worker/stop_on_signal.h"
 
 using namespace quern;
 using namespace quern::test;
@@ -388,6 +392,27 @@ TEST_CASE("what is called when a handler is asked to stop may use its context an
     started.wait();
     running.stop();
     CHECK(quern.outcome(id)["op"] == "release");
+  }
+}
+
+TEST_CASE("a second signal ends the process at once, whichever the first was") {
+  for (const int first : {SIGINT, SIGTERM}) {
+    for (const int second : {SIGINT, SIGTERM}) {
+      CAPTURE(first);
+      CAPTURE(second);
+      const pid_t child = ::fork();
+      if (child == 0) {
+        for (const int number : {SIGINT, SIGTERM}) ::signal(number, SIG_DFL);  // not doctest's
+        const sdk::StopOnSignal on_signal([] {});
+        ::raise(first);
+        ::raise(second);
+        ::_exit(0);
+      }
+      int status = 0;
+      REQUIRE(::waitpid(child, &status, 0) == child);
+      CHECK(WIFSIGNALED(status));
+      CHECK(WTERMSIG(status) == second);
+    }
   }
 }
 
