@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -415,6 +416,51 @@ TEST_CASE("a second signal ends the process at once, whichever the first was") {
     }
   }
 }
+
+TEST_CASE("an exception from outside ends run() instead of hanging it") {
+  FakeQuern quern;
+  quern.refuse(problem(503, "store_unavailable"));
+  Client client({.server = quern.server().url()});
+  Worker worker(client, {.queues = {"q"}, .concurrency = 4, .log = [](LogLevel, std::string_view) {
+                           throw std::runtime_error("the disk is full");
+                         }});
+  CHECK_THROWS_WITH_AS(worker.run(), "the disk is full", std::runtime_error);
+}
+
+// The sanitizers do not bear a limit on memory.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("threads that cannot be made end run() instead of hanging it") {
+  for (const bool bulkheads : {false, true}) {
+    CAPTURE(bulkheads);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::signal(SIGALRM, SIG_DFL);
+      ::alarm(10);
+      int outcome = 1;
+      {
+        Client client({.server = "http://127.0.0.1:1"});
+        WorkerOptions options{.queues = {"q"}, .log = [](LogLevel, std::string_view) {}};
+        if (!bulkheads) options.concurrency = 1'000;
+        for (int i = 0; bulkheads && i < 1'000; ++i) {
+          options.bulkheads.push_back({.queues = {"q" + std::to_string(i)}});
+        }
+        Worker worker(client, options);
+        const rlimit memory{.rlim_cur = 1'000'000'000, .rlim_max = 1'000'000'000};
+        ::setrlimit(RLIMIT_AS, &memory);
+        try {
+          worker.run();
+        } catch (const std::system_error&) {
+          outcome = 0;
+        }
+      }
+      ::_exit(outcome);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+  }
+}
+#endif
 
 TEST_CASE("a first call that is refused ends run() with the reason") {
   FakeQuern quern;

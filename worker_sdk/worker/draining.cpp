@@ -22,6 +22,10 @@ void Pool::drain() {
       }
     }
   }
+}
+
+void Pool::close() {
+  stop();
   const std::lock_guard lock(mutex_);
   closed_ = true;
   handler_wake_.notify_all();

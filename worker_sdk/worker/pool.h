@@ -64,6 +64,7 @@ class Pool {
   void begin(std::vector<Task> tasks, SteadyTime asked_at);
   void expect_timeout(Attempt& attempt, SteadyTime now) const;
   void drain();
+  void close();  // ends the other threads
   bool wait_until_idle(Duration time_max, bool running_too);
   void release_unstarted();
   void ask_running_to_stop();
