@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "quern/protocol/limits.h"
+
 namespace quern {
 namespace {
 
@@ -14,6 +16,8 @@ CircuitBreakerOptions checked(CircuitBreakerOptions options) {
   if (options.recovery_time <= Duration{0}) {
     throw std::invalid_argument("recovery_time is not above zero");
   }
+  // More would overflow the clock.
+  options.recovery_time = std::min(options.recovery_time, limits::ten_years);
   if (!options.now) options.now = [] { return steady_clock::now(); };
   return options;
 }
@@ -92,7 +96,13 @@ bool CircuitBreaker::counts(const std::exception_ptr& error) const {
   try {
     std::rethrow_exception(error);
   } catch (const std::exception& exception) {
-    if (options_.counts) return options_.counts(exception);
+    if (options_.counts) {
+      try {
+        return options_.counts(exception);
+      } catch (...) {
+        return true;  // without a verdict a probe would never end
+      }
+    }
     return dynamic_cast<const Permanent*>(&exception) == nullptr &&
            dynamic_cast<const Retry*>(&exception) == nullptr &&
            dynamic_cast<const Release*>(&exception) == nullptr;

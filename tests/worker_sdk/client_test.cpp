@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <functional>
+#include <latch>
 #include <mutex>
 #include <stop_token>
 #include <thread>
@@ -356,4 +357,23 @@ TEST_CASE("options that cannot be meant are refused, and for ever is a time") {
                  .retry_for = Duration::max(),
                  .connections_idle_max = 0});
   CHECK(client.wait(id, Duration::max()).state == TaskState::succeeded);
+}
+
+TEST_CASE("a watch whose interval has no end looks once") {
+  FakeServer server([](const FakeRequest&) -> FakeAnswer { return {.body = R"({"name": "q"})"}; });
+  Client client(options_for(server));
+  {
+    std::latch seen(1);
+    std::jthread watcher([&](std::stop_token stop) {
+      client.watch("q",
+                   [&](const Queue&) {
+                     seen.count_down();
+                     return true;
+                   },
+                   stop, {.interval = Duration::max()});
+    });
+    seen.wait();
+    std::this_thread::sleep_for(100ms);
+  }
+  CHECK(server.requests().size() == 1);
 }

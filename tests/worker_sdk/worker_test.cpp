@@ -1,4 +1,8 @@
 #include <doctest/doctest.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <barrier>
@@ -7,6 +11,7 @@
 
 #include "fake_quern.h"
 #include "quern/quern.h"
+#include "worker/stop_on_signal.h"
 
 using namespace quern;
 using namespace quern::test;
@@ -242,6 +247,42 @@ TEST_CASE("a stranger in the server's place, or a revoked token, costs no result
   }
 }
 
+TEST_CASE(
+    "a server that asks for an hour's pause is looked at long before, and the lease watched") {
+  FakeQuern quern;
+  RunningWorker running(quern, {.concurrency = 2, .lease = 1s, .heartbeat = 100ms});
+  std::latch started(1);
+  std::latch asked_to_stop(1);
+  std::latch release(1);
+  running.worker
+      .handle("long",
+              [&](Context& context) {
+                started.count_down();
+                wait_for_stop(context);
+                asked_to_stop.count_down();
+                release.wait();
+              })
+      .handle("short", [](Context&) {});
+  running.start();
+  const std::string id = quern.add("long");
+  started.wait();
+  FakeAnswer busy = problem(503, "store_unavailable");
+  busy.extra_headers = "Retry-After: 3600\r\n";
+  quern.refuse(busy);
+  quern.server().stop();  // ends the long poll, so that the next one is refused, too
+  quern.server().start();
+  asked_to_stop.wait();  // the lease is over
+  const std::size_t beats = quern.heartbeats(id).size();
+  quern.clear_refusal();
+  CHECK(quern.eventually([&] {
+    std::size_t count = 0;
+    for (const auto& item : quern.settled()) count += item["op"] == "heartbeat" ? 1 : 0;
+    return count > beats;
+  }));
+  release.count_down();
+  CHECK(quern.outcome(quern.add("short"))["op"] == "complete");  // leased again
+}
+
 TEST_CASE("a result that the server will not have becomes a failure with the reason") {
   FakeQuern quern;
   RunningWorker running(quern);
@@ -298,6 +339,129 @@ TEST_CASE("a handler that gives up when the grace time is over gives its task ba
   CHECK(running.worker.stats().released == 1);
 }
 
+TEST_CASE("a grace time without end is not over at once") {
+  FakeQuern quern;
+  RunningWorker running(quern, {.grace = Duration::max()});
+  std::latch started(1);
+  running.worker.handle("work", [&](Context& context) {
+    started.count_down();
+    std::this_thread::sleep_for(200ms);
+    if (context.stop_requested()) throw Release(0s);
+  });
+  running.start();
+  const std::string id = quern.add("work");
+  started.wait();
+  running.stop();
+  CHECK(quern.outcome(id)["op"] == "complete");
+}
+
+TEST_CASE("what is called when a handler is asked to stop may use its context and the worker") {
+  FakeQuern quern;
+  RunningWorker running(quern, {.lease = 1s, .heartbeat = 100ms, .grace = 10ms});
+  std::latch started(1);
+  running.worker
+      .handle("work",
+              [&](Context& context) {
+                const std::stop_callback on_stop(context.stop_token(), [&] {
+                  context.deadline();
+                  context.progress("1");
+                  running.worker.stats();
+                });
+                started.count_down();
+                wait_for_stop(context);
+                throw Release(0s);
+              })
+      .handle("short", [](Context&) {});
+  SUBCASE("the lease is lost") {
+    running.start();
+    const std::string id = quern.add("work");
+    quern.lose(id);
+    CHECK(quern.outcome(quern.add("short"))["op"] == "complete");
+  }
+  SUBCASE("the lease is over") {
+    running.start();
+    const std::string id = quern.add("work");
+    started.wait();
+    quern.refuse(problem(503, "store_unavailable"));
+    std::this_thread::sleep_for(1200ms);
+    quern.clear_refusal();
+    CHECK(quern.outcome(id)["op"] == "release");
+  }
+  SUBCASE("the grace time is over") {
+    running.start();
+    const std::string id = quern.add("work");
+    started.wait();
+    running.stop();
+    CHECK(quern.outcome(id)["op"] == "release");
+  }
+}
+
+TEST_CASE("a second signal ends the process at once, whichever the first was") {
+  for (const int first : {SIGINT, SIGTERM}) {
+    for (const int second : {SIGINT, SIGTERM}) {
+      CAPTURE(first);
+      CAPTURE(second);
+      const pid_t child = ::fork();
+      if (child == 0) {
+        for (const int number : {SIGINT, SIGTERM}) ::signal(number, SIG_DFL);  // not doctest's
+        const sdk::StopOnSignal on_signal([] {});
+        ::raise(first);
+        ::raise(second);
+        ::_exit(0);
+      }
+      int status = 0;
+      REQUIRE(::waitpid(child, &status, 0) == child);
+      CHECK(WIFSIGNALED(status));
+      CHECK(WTERMSIG(status) == second);
+    }
+  }
+}
+
+TEST_CASE("an exception from outside ends run() instead of hanging it") {
+  FakeQuern quern;
+  quern.refuse(problem(503, "store_unavailable"));
+  Client client({.server = quern.server().url()});
+  Worker worker(client, {.queues = {"q"}, .concurrency = 4, .log = [](LogLevel, std::string_view) {
+                           throw std::runtime_error("the disk is full");
+                         }});
+  CHECK_THROWS_WITH_AS(worker.run(), "the disk is full", std::runtime_error);
+}
+
+// The sanitizers do not bear a limit on memory.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("threads that cannot be made end run() instead of hanging it") {
+  for (const bool bulkheads : {false, true}) {
+    CAPTURE(bulkheads);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::signal(SIGALRM, SIG_DFL);
+      ::alarm(10);
+      int outcome = 1;
+      {
+        Client client({.server = "http://127.0.0.1:1"});
+        WorkerOptions options{.queues = {"q"}, .log = [](LogLevel, std::string_view) {}};
+        if (!bulkheads) options.concurrency = 1'000;
+        for (int i = 0; bulkheads && i < 1'000; ++i) {
+          options.bulkheads.push_back({.queues = {"q" + std::to_string(i)}});
+        }
+        Worker worker(client, options);
+        const rlimit memory{.rlim_cur = 1'000'000'000, .rlim_max = 1'000'000'000};
+        ::setrlimit(RLIMIT_AS, &memory);
+        try {
+          worker.run();
+        } catch (const std::system_error&) {
+          outcome = 0;
+        }
+      }
+      ::_exit(outcome);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+  }
+}
+#endif
+
 TEST_CASE("a first call that is refused ends run() with the reason") {
   FakeQuern quern;
   quern.refuse(problem(401, "unauthorized", "no such token"));
@@ -336,4 +500,5 @@ TEST_CASE("options out of range are refused") {
   CHECK_THROWS_AS(Worker(client, {.concurrency = 0}), ApiError);
   CHECK_THROWS_AS(Worker(client, {.concurrency = 1001}), ApiError);
   CHECK_THROWS_AS(Worker(client, {.lease = 10ms}), ApiError);
+  CHECK_THROWS_AS(Worker(client, {.grace = -1ms}), ApiError);
 }

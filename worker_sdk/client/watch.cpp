@@ -8,6 +8,7 @@
 #include "backoff.h"
 #include "client/impl.h"
 #include "problem.h"
+#include "quern/protocol/limits.h"
 #include "wire/queue_json.h"
 
 namespace quern {
@@ -58,7 +59,7 @@ void Client::watch(std::string_view queue, const QueueVisitor& visit, std::stop_
       seen = std::move(now);
       if (!visit(*seen)) return;
     }
-    pause(options.interval, stop);
+    pause(std::min(options.interval, limits::ten_years), stop);  // more would overflow the clock
   }
 }
 

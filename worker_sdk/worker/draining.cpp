@@ -22,6 +22,10 @@ void Pool::drain() {
       }
     }
   }
+}
+
+void Pool::close() {
+  stop();
   const std::lock_guard lock(mutex_);
   closed_ = true;
   handler_wake_.notify_all();
@@ -49,11 +53,16 @@ void Pool::release_unstarted() {
 }
 
 void Pool::ask_running_to_stop() {
-  const std::lock_guard lock(mutex_);
-  for (const auto& [token, attempt] : attempts_) {
-    attempt->shutting_down = true;
-    attempt->stop.request_stop();
+  std::vector<std::stop_source> running;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [token, attempt] : attempts_) {
+      attempt->shutting_down = true;
+      running.push_back(attempt->stop);
+    }
   }
+  // Without the lock: what this calls is the handlers', and may come back to us.
+  for (std::stop_source& stop : running) stop.request_stop();
 }
 
 void Pool::release_running() {

@@ -10,6 +10,10 @@ namespace {
 // handlers that end at once would otherwise make calls for a task or two each.
 constexpr Duration slots_linger{1};
 
+// However long a pause the server asks for, it is looked at again within 30 seconds: this, and the
+// half of it that Backoff may add.
+constexpr Duration retry_after_max{20'000};
+
 }  // namespace
 
 using std::chrono::steady_clock;
@@ -42,7 +46,7 @@ std::optional<Error> Pool::lease_until_stopped() {
       } else {
         undelivered(std::move(request->settle));
       }
-      pause_leasing(backoff.next(error.retry_after()));
+      pause_leasing(backoff.next(std::min(error.retry_after(), retry_after_max)));
     }
   }
   return std::nullopt;

@@ -36,6 +36,8 @@ WorkerOptions checked(WorkerOptions options) {
   if (options.wait < Duration{1'000} || options.wait > limits::wait_max) {
     refuse("wait", "must be 1 to 60 seconds");
   }
+  if (options.grace < Duration{0}) refuse("grace", "must not be negative");
+  options.grace = std::min(options.grace, limits::ten_years);  // more would overflow the clock
   options.heartbeat = std::clamp(options.heartbeat, Duration{100}, options.lease / 3);
   if (options.worker_id.empty()) options.worker_id = default_worker_id();
   if (!options.log) options.log = log_to_stderr;

@@ -24,15 +24,18 @@ void Pool::add(std::string type, Worker::Handler handler) {
 }
 
 void Pool::run() {
-  std::vector<std::jthread> handlers;
-  for (std::uint32_t i = 0; i < options_.concurrency; ++i) {
-    handlers.emplace_back([this] { run_handlers(); });
+  std::optional<Error> refusal;
+  {
+    std::vector<std::jthread> threads;  // joined last; a handler that does not stop is waited for
+    // Also when something is thrown, by a thread that cannot be made, say: nobody joins for ever.
+    const std::unique_ptr<Pool, void (*)(Pool*)> closer(this, [](Pool* pool) { pool->close(); });
+    for (std::uint32_t i = 0; i < options_.concurrency; ++i) {
+      threads.emplace_back([this] { run_handlers(); });
+    }
+    threads.emplace_back([this] { report_until_closed(); });
+    refusal = lease_until_stopped();
+    drain();
   }
-  std::jthread reporter([this] { report_until_closed(); });
-  const std::optional<Error> refusal = lease_until_stopped();
-  drain();
-  handlers.clear();  // joins; a handler that ignores its stop token is waited for
-  reporter.join();
   if (refusal) throw ApiError(*refusal);
 }
 

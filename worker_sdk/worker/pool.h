@@ -20,6 +20,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -63,6 +64,7 @@ class Pool {
   void begin(std::vector<Task> tasks, SteadyTime asked_at);
   void expect_timeout(Attempt& attempt, SteadyTime now) const;
   void drain();
+  void close();  // ends the other threads
   bool wait_until_idle(Duration time_max, bool running_too);
   void release_unstarted();
   void ask_running_to_stop();
@@ -80,7 +82,7 @@ class Pool {
   std::vector<Settlement> next_report();
   SteadyTime next_report_at() const;
   bool may_report() const { return parked_ || draining_; }
-  void stop_before_timeouts(SteadyTime now);
+  std::vector<std::stop_source> due_to_stop(SteadyTime now) const;
   void add_heartbeats(std::vector<Settlement>& batch, SteadyTime now);
 
   // Both of those that talk to the server.

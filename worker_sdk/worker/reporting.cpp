@@ -16,10 +16,13 @@ bool is_about_the_request(ErrorCode code) {
          code == ErrorCode::bad_request || code == ErrorCode::payload_too_large;
 }
 
+// Leases must be kept, so that a server that asks for a longer pause is not obeyed.
+constexpr Duration report_pause_max{2'000};
+
 }  // namespace
 
 void Pool::report_until_closed() {
-  sdk::Backoff backoff(Duration{100}, Duration{2'000});
+  sdk::Backoff backoff(Duration{100}, report_pause_max);
   for (;;) {
     std::vector<Settlement> batch = next_report();
     if (batch.empty()) return;
@@ -29,8 +32,9 @@ void Pool::report_until_closed() {
       continue;
     }
     const std::lock_guard lock(mutex_);
+    const Duration pause = backoff.next(Duration{1000} * error->retry_after_seconds);
     report_not_before_ =
-        steady_clock::now() + backoff.next(Duration{1000} * error->retry_after_seconds);
+        steady_clock::now() + std::min({pause, report_pause_max, options_.heartbeat});
   }
 }
 
@@ -40,7 +44,12 @@ std::vector<Settlement> Pool::next_report() {
   for (;;) {
     if (closed_) return {};
     const SteadyTime now = steady_clock::now();
-    stop_before_timeouts(now);
+    if (std::vector<std::stop_source> due = due_to_stop(now); !due.empty()) {
+      lock.unlock();  // what this calls is the handlers', and may come back to us
+      for (std::stop_source& stop : due) stop.request_stop();
+      lock.lock();
+      continue;
+    }
     if (now >= report_not_before_) {
       std::vector<Settlement> batch;
       if (may_report()) batch = outbox_.take();
@@ -57,26 +66,30 @@ Attempt::SteadyTime Pool::next_report_at() const {
   SteadyTime at = steady_clock::now() + std::chrono::hours(1);
   if (may_report() && !outbox_.empty()) at = std::min(at, report_not_before_);
   for (const auto& [token, attempt] : attempts_) {
-    at = std::min(at, attempt->stop_at);
+    if (!attempt->stop.stop_requested()) {
+      at = std::min({at, attempt->stop_at, attempt->lease_until});
+    }
     if (!attempt->lost) at = std::min(at, std::max(attempt->heartbeat_due, report_not_before_));
   }
   return at;
 }
 
-void Pool::stop_before_timeouts(SteadyTime now) {
+std::vector<std::stop_source> Pool::due_to_stop(SteadyTime now) const {
+  std::vector<std::stop_source> due;
   for (const auto& [token, attempt] : attempts_) {
-    if (now < attempt->stop_at) continue;
-    attempt->stop_at = SteadyTime::max();
-    attempt->stop.request_stop();
+    // Not heard of by the server for a whole lease: when it answers again, it will have given the
+    // task to somebody else.
+    if (now >= std::min(attempt->stop_at, attempt->lease_until) &&
+        !attempt->stop.stop_requested()) {
+      due.push_back(attempt->stop);
+    }
   }
+  return due;
 }
 
 void Pool::add_heartbeats(std::vector<Settlement>& batch, SteadyTime now) {
   for (const auto& [token, attempt] : attempts_) {
     if (attempt->lost || attempt->released || attempt->heartbeat_due > now) continue;
-    // Not heard of by the server for a whole lease: when it answers again, it will have given the
-    // task to somebody else.
-    if (now >= attempt->lease_until) attempt->stop.request_stop();
     Settlement beat = settlement_for(attempt->task, SettleOp::heartbeat);
     beat.lease = options_.lease;
     beat.progress = std::exchange(attempt->progress, {});
@@ -138,7 +151,7 @@ void Pool::settled_one(const Settlement& sent, const Settled& answer, SteadyTime
     }
     return;
   }
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (sent.op != SettleOp::heartbeat) {
     --in_flight_;
     idle_wake_.notify_one();
@@ -156,7 +169,9 @@ void Pool::settled_one(const Settlement& sent, const Settled& answer, SteadyTime
   Attempt& attempt = *found->second;
   if (answer.problem) {
     attempt.lost = true;
-    attempt.stop.request_stop();
+    std::stop_source stop = attempt.stop;
+    lock.unlock();  // what this calls is the handler's, and may come back to us
+    stop.request_stop();
   } else {
     const SteadyTime until = sent_at + options_.lease;
     if (answer.lease_expires_at) {

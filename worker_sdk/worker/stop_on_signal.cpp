@@ -26,7 +26,11 @@ void wake(char reason) {
   errno = saved_errno;
 }
 
-extern "C" void quern_on_signal(int) { wake('s'); }
+extern "C" void quern_on_signal(int) {
+  // The second signal ends the process, whichever of them it is.
+  for (const int number : signals) ::signal(number, SIG_DFL);
+  wake('s');
+}
 
 void await_signal(const std::function<void()>& on_signal) {
   char reason = 0;
@@ -45,7 +49,8 @@ StopOnSignal::StopOnSignal(std::function<void()> on_signal) {
   pipe_in = ends[1];
   struct sigaction action {};
   action.sa_handler = quern_on_signal;
-  action.sa_flags = static_cast<int>(SA_RESTART | SA_RESETHAND);
+  action.sa_flags = SA_RESTART;
+  for (const int number : signals) ::sigaddset(&action.sa_mask, number);
   for (std::size_t i = 0; i < signals.size(); ++i) ::sigaction(signals[i], &action, &previous[i]);
   thread_ = std::thread([on_signal = std::move(on_signal)] { await_signal(on_signal); });
 }

@@ -63,8 +63,13 @@ void Worker::run() {
   };
   {
     std::vector<std::jthread> others;
-    for (std::size_t i = 1; i < pools_.size(); ++i) {
-      others.emplace_back([&run_pool, i] { run_pool(i); });
+    try {
+      for (std::size_t i = 1; i < pools_.size(); ++i) {
+        others.emplace_back([&run_pool, i] { run_pool(i); });
+      }
+    } catch (...) {
+      stop();  // else those that run are joined for ever
+      throw;
     }
     run_pool(0);
   }

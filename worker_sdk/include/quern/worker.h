@@ -87,7 +87,8 @@ class Context {
   // When the lease ends as of now, by the server's clock; heartbeats move it.
   Timestamp deadline() const;
   // Requested when the task is cancelled, its lease lost or its time-out near, or when the worker
-  // is shutting down and its grace time is over. A long handler looks at it now and then.
+  // is shutting down and its grace time is over. A long handler looks at it now and then,
+  // and throws (`throw quern::Release(0s)`, say): to return is to complete the task.
   std::stop_token stop_token() const;
   bool stop_requested() const { return stop_token().stop_requested(); }
 
