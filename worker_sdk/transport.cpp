@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
+#include <new>
 #include <utility>
 
 #include "backoff.h"
@@ -92,19 +94,34 @@ Result<Reply> Transport::call(const Call& call) {
 }
 
 Transport::Try Transport::call_once(const Call& call) {
+  bool sent = false;
+  try {
+    auto result = exchange(call, sent);
+    return {std::move(result), sent};
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {
+    // Callers handle ApiError only, and what was short here may be free again at the next try.
+    return {Error{.code = ErrorCode::unreachable, .detail = options_.server + ": " + error.what()},
+            sent};
+  }
+}
+
+Result<HttpResponse> Transport::exchange(const Call& call, bool& sent) {
   const SteadyTime now = std::chrono::steady_clock::now();
   auto connection = pool_.take(now + options_.connect_timeout);
-  if (!connection) return {connection.error(), false};
+  if (!connection) return connection.error();
   const HttpRequest request{.method = call.method,
                             .target = call.target,
                             .body = call.body,
                             .content_type = call.content_type};
   const SteadyTime deadline = std::chrono::steady_clock::now() + call.wait + options_.timeout;
+  sent = true;
   auto response = (*connection)->exchange(request, deadline, call.stop);
-  if (!response) return {response.error(), true};
+  if (!response) return response.error();
   pool_.give_back(std::move(*connection));
-  if (response->status / 100 != 2) return {problem_of(*response), true};
-  return {std::move(response), true};
+  if (response->status / 100 != 2) return problem_of(*response);
+  return response;
 }
 
 }  // namespace quern::sdk

@@ -49,6 +49,8 @@ class Transport {
     bool sent;  // the request may have reached the server
   };
   Try call_once(const Call& call);
+  // The same, but what Asio or a new thread throws, such as for want of a descriptor, gets out.
+  Result<HttpResponse> exchange(const Call& call, bool& sent);
 
   ClientOptions options_;
   ConnectionPool pool_;

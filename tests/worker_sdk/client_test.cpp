@@ -1,8 +1,10 @@
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <thread>
 #include <vector>
@@ -145,6 +147,28 @@ TEST_CASE("no server at all is unreachable, with the address in the message") {
   const ApiError error = error_of([&] { client.get(id); });
   CHECK(error.code() == ErrorCode::unreachable);
   CHECK(error.detail().find(url) != std::string::npos);
+}
+
+TEST_CASE("a process that may open no more descriptors gets an ApiError") {
+  Client client({.server = "http://127.0.0.1:1", .retry_for = 0ms});
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  rlimit none = before;
+  none.rlim_cur = 0;  // what is open stays so
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  std::string detail;
+  std::optional<ErrorCode> code;
+  try {
+    client.get(id);
+  } catch (const ApiError& error) {
+    code = error.code();
+    detail = error.detail();
+  } catch (...) {
+    detail = "not an ApiError";
+  }
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  CHECK(code == ErrorCode::unreachable);
+  CHECK(detail.find("Too many open files") != std::string::npos);
 }
 
 TEST_CASE("something that is no Quern server is recognised") {
