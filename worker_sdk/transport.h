@@ -28,6 +28,7 @@ struct Call {
   std::string_view content_type = "application/json";
   Duration wait{0};  // the server may take so much longer on purpose
   std::stop_token stop;
+  SteadyTime give_up_at = SteadyTime::max();  // however long the options would let it take
 };
 
 struct Reply {

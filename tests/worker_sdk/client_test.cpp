@@ -313,6 +313,32 @@ TEST_CASE("wait returns the task as it stands when the time is over") {
   CHECK(server.requests().at(0).target == "/tasks/" + id + "?wait_ms=0");
 }
 
+TEST_CASE("wait ends in time when the server is away or silent") {
+  FakeServer server([](const FakeRequest&) { return FakeAnswer{.manner = Manner::stay_silent}; });
+  Client client({.server = server.url(), .timeout = 30s, .retry_for = 30s});
+  const auto start = std::chrono::steady_clock::now();
+  CHECK(error_of([&] { client.wait(id, 100ms); }).code() == ErrorCode::unreachable);
+  server.stop();
+  CHECK(error_of([&] { client.wait(id, 500ms); }).code() == ErrorCode::unreachable);
+  CHECK(std::chrono::steady_clock::now() - start < 10s);
+}
+
+TEST_CASE("wait goes on after a lost answer, for the time that is left") {
+  std::atomic<int> calls = 0;
+  FakeServer server([&](const FakeRequest&) -> FakeAnswer {
+    if (++calls == 1) return {.manner = Manner::hang_up};
+    return {.body = task_text("succeeded")};
+  });
+  Client client(options_for(server));
+  CHECK(client.wait(id, 5s).state == TaskState::succeeded);
+  const auto requests = server.requests();
+  REQUIRE(requests.size() == 2);
+  const auto wait_ms = [](const FakeRequest& request) {
+    return std::stoi(request.target.substr(request.target.find('=') + 1));
+  };
+  CHECK(wait_ms(requests[1]) <= wait_ms(requests[0]) - 50);  // the least pause in between
+}
+
 TEST_CASE("an https URL speaks TLS") {
   FakeServer server([](const FakeRequest&) { return FakeAnswer{}; });
   Client client({.server = "https://127.0.0.1:" + std::to_string(server.port()),

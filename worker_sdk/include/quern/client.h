@@ -140,7 +140,9 @@ class Client {
   // --- Asking ---
 
   Task get(std::string_view id);
-  // Returns when the task is terminal, or as it stands when `timeout` is over.
+  // Returns when the task is terminal, or as it stands when `timeout` is over. A server that is
+  // away is asked again until then, but not for longer than retry_for; one that is silent has three
+  // seconds more.
   Task wait(std::string_view id, Duration timeout);
   Page<Task> list(const TaskQuery& query);
   Task cancel(std::string_view id);   // task_finished: there was nothing left to cancel
