@@ -19,6 +19,7 @@ BUILD = pathlib.Path(os.environ["QUERN_BIN_DIR"]).parent
 CMAKE, CXX = sys.argv[1:3]
 del sys.argv[1:]
 DOCUMENTS = ["docs/worker.md", "docs/client.md"]
+WARNINGS = ["-Wall", "-Wextra", "-Werror"]
 LIBRARY = re.compile(r"boost/|openssl/|rocksdb/|nlohmann/|simdjson|fmt/|spdlog/")
 
 
@@ -84,7 +85,8 @@ class Package(unittest.TestCase):
             project += (f"add_executable(other{number} other{number}.cpp)\n"
                         f"target_link_libraries(other{number} PRIVATE quern::quern)\n")
         write(folder / "CMakeLists.txt", project)
-        configure(folder, f"-DCMAKE_PREFIX_PATH={cls.prefix}")
+        configure(folder, f"-DCMAKE_PREFIX_PATH={cls.prefix}",
+                  f"-DCMAKE_CXX_FLAGS={' '.join(WARNINGS)}")
         run(CMAKE, "--build", folder / "build")
         return len(others) + 1
 
@@ -118,7 +120,7 @@ class Package(unittest.TestCase):
     @classmethod
     def check_syntax(cls, header):
         include = cls.prefix / "include"
-        run(CXX, "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", f"-I{include}",
+        run(CXX, "-std=c++20", "-fsyntax-only", *WARNINGS, f"-I{include}",
             "-x", "c++", "-", input=f"#include <{header.relative_to(include)}>\n")
 
     def test_find_package_builds_every_program_of_the_documents(self):

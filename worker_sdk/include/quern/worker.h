@@ -36,14 +36,14 @@ enum class LogLevel : std::uint8_t { debug, info, warning, error };
 
 // Queues that share `concurrency` handler threads.
 struct QueueGroup {
-  std::vector<std::string> queues;
+  std::vector<std::string> queues = {};
   std::uint32_t concurrency = 1;  // 1..1000
 };
 
 struct WorkerOptions {
   std::vector<std::string> queues = {"default"};
   std::uint32_t concurrency = 1;  // 1..1000 handlers at once
-  std::string worker_id;          // shown to people; empty: host name and process id
+  std::string worker_id = {};     // shown to people; empty: host name and process id
   // How long a task stays ours after we were last heard of. Heartbeats extend it, so it need not
   // cover a handler's run time: it is how soon another worker takes over from one that died.
   Duration lease{60'000};
@@ -54,12 +54,12 @@ struct WorkerOptions {
   Duration grace{30'000};
   // More queues, each group with threads and a concurrency of its own: a bulkhead. However slow the
   // handlers of one group are, the others go on. A queue belongs to one group only.
-  std::vector<QueueGroup> bulkheads;
+  std::vector<QueueGroup> bulkheads = {};
   // Where Context::once() keeps what was done. Must outlive the worker; null: there is none.
   OnceStore* once_store = nullptr;
   // Called from several threads, one call at a time. Default: warnings and errors to standard
   // error.
-  std::function<void(LogLevel, std::string_view)> log;
+  std::function<void(LogLevel, std::string_view)> log = {};
 };
 
 struct WorkerStats {
