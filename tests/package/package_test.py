@@ -171,6 +171,21 @@ class Package(unittest.TestCase):
         self.assertTrue(os.access(build / "hello_worker", os.X_OK))
         self.assertFalse(list(build.rglob("quernd")) + list(build.rglob("qctl")))
 
+    def test_a_handler_returns_text_or_nothing(self):
+        def compile_handler(body):
+            run(CXX, "-std=c++20", "-fsyntax-only", f"-I{self.prefix / 'include'}", "-x", "c++", "-",
+                input="#include <quern/json.h>\n#include <quern/quern.h>\n"
+                      "void add(quern::Worker& worker) {\n"
+                      f"  worker.handle(\"t\", [](quern::Context& context) {{ (void)context; {body} }});\n}}\n")
+
+        for text in ("", "return std::string(\"1\");", "return std::string_view(\"1\");",
+                     "return \"1\";"):
+            compile_handler(text)
+        with self.assertRaisesRegex(AssertionError, "a handler returns JSON text or nothing"):
+            compile_handler("return nlohmann::json(1);")
+        with self.assertRaisesRegex(AssertionError, "an effect returns text or nothing"):
+            compile_handler("context.once(\"k\", [] { return nlohmann::json(1); });")
+
     def test_every_public_header_compiles_alone_and_names_no_library(self):
         self.assertGreaterEqual(len(self.headers), 10)
         for header, checked in self.headers.items():

@@ -74,6 +74,13 @@ struct WorkerStats {
 class Attempt;
 class Pool;
 
+// What handlers and effects may return as text. Not all that converts to std::string: a value of a
+// JSON library may do so, and throw when it holds anything but a string.
+template <typename T>
+inline constexpr bool is_text = std::is_same_v<std::decay_t<T>, std::string> ||
+                                std::is_same_v<std::decay_t<T>, std::string_view> ||
+                                std::is_same_v<std::decay_t<T>, const char*>;
+
 // One attempt at one task: what a handler is given. Valid while the handler runs; for one thread,
 // except stop_token().
 class Context {
@@ -106,13 +113,15 @@ class Context {
   // (quern/once.h has the way to rule that out).
   template <typename Function>
   std::string once(std::string_view key, Function effect) {
-    if constexpr (std::is_void_v<std::invoke_result_t<Function&>>) {
+    using Returned = std::invoke_result_t<Function&>;
+    if constexpr (std::is_void_v<Returned>) {
       return run_once(key, [&] {
         effect();
         return std::string{};
       });
     } else {
-      return run_once(key, effect);
+      static_assert(is_text<Returned>, "an effect returns text or nothing");
+      return run_once(key, [&] { return std::string(effect()); });
     }
   }
 
@@ -173,13 +182,18 @@ class Worker {
  private:
   template <typename Function>
   static Handler wrap(Function function) {
-    if constexpr (std::is_void_v<std::invoke_result_t<Function&, Context&>>) {
+    using Returned = std::invoke_result_t<Function&, Context&>;
+    if constexpr (std::is_void_v<Returned>) {
       return [function = std::move(function)](Context& context) mutable {
         function(context);
         return std::string{};
       };
     } else {
-      return function;
+      static_assert(is_text<Returned>,
+                    "a handler returns JSON text or nothing: json_text() makes it of a JSON value");
+      return [function = std::move(function)](Context& context) mutable {
+        return std::string(function(context));
+      };
     }
   }
   Worker& add(std::string type, Handler handler);
