@@ -3,9 +3,25 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-# One archive instead of one per folder, so that users link to one thing: `quern::quern`.
-add_library(quern_package STATIC
-  $<TARGET_OBJECTS:quern_sdk> $<TARGET_OBJECTS:quern_protocol> $<TARGET_OBJECTS:quern_asio>)
+# One archive instead of one per folder, so that users link to one thing: `quern::quern`. Its one
+# object shows nothing but namespace quern: our Asio and Beast would else clash with a user's own, or
+# silently replace them, though compiled with other macros.
+set(package_parts quern_sdk quern_protocol quern_asio)
+set(package_objects)
+foreach(part IN LISTS package_parts)
+  list(APPEND package_objects $<TARGET_OBJECTS:${part}>)
+  # A unique symbol cannot be made local.
+  target_compile_options(${part} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)
+endforeach()
+set(package_object ${PROJECT_BINARY_DIR}/package/quern${CMAKE_CXX_OUTPUT_EXTENSION})
+add_custom_command(
+  OUTPUT ${package_object}
+  COMMAND ${CMAKE_LINKER} -r --force-group-allocation -o ${package_object} ${package_objects}
+  COMMAND ${CMAKE_OBJCOPY} --wildcard --keep-global-symbol=_ZN5quern* --keep-global-symbol=_ZNK5quern*
+          --keep-global-symbol=_ZT[VIS]N5quern* ${package_object}
+  DEPENDS ${package_parts} ${package_objects}
+  COMMAND_EXPAND_LISTS VERBATIM)
+add_library(quern_package STATIC ${package_object})
 set_target_properties(quern_package PROPERTIES
   LINKER_LANGUAGE CXX OUTPUT_NAME quern EXPORT_NAME quern
   ARCHIVE_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib)

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
+#include <new>
 #include <utility>
 
 #include "backoff.h"
@@ -78,7 +80,8 @@ Transport::Transport(const ClientOptions& options)
 
 Result<Reply> Transport::call(const Call& call) {
   Backoff backoff(Duration{100}, Duration{5'000});
-  const SteadyTime give_up_at = std::chrono::steady_clock::now() + options_.retry_for;
+  const SteadyTime give_up_at =
+      std::min(std::chrono::steady_clock::now() + options_.retry_for, call.give_up_at);
   for (std::uint32_t tries = 1;; ++tries) {
     Try once = call_once(call);
     if (once.result) return Reply{std::move(once.result).value(), tries};
@@ -92,19 +95,35 @@ Result<Reply> Transport::call(const Call& call) {
 }
 
 Transport::Try Transport::call_once(const Call& call) {
+  bool sent = false;
+  try {
+    auto result = exchange(call, sent);
+    return {std::move(result), sent};
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {
+    // Callers handle ApiError only, and what was short here may be free again at the next try.
+    return {Error{.code = ErrorCode::unreachable, .detail = options_.server + ": " + error.what()},
+            sent};
+  }
+}
+
+Result<HttpResponse> Transport::exchange(const Call& call, bool& sent) {
   const SteadyTime now = std::chrono::steady_clock::now();
-  auto connection = pool_.take(now + options_.connect_timeout);
-  if (!connection) return {connection.error(), false};
+  auto connection = pool_.take(std::min(now + options_.connect_timeout, call.give_up_at));
+  if (!connection) return connection.error();
   const HttpRequest request{.method = call.method,
                             .target = call.target,
                             .body = call.body,
                             .content_type = call.content_type};
-  const SteadyTime deadline = std::chrono::steady_clock::now() + call.wait + options_.timeout;
+  const SteadyTime deadline =
+      std::min(std::chrono::steady_clock::now() + call.wait + options_.timeout, call.give_up_at);
+  sent = true;
   auto response = (*connection)->exchange(request, deadline, call.stop);
-  if (!response) return {response.error(), true};
+  if (!response) return response.error();
   pool_.give_back(std::move(*connection));
-  if (response->status / 100 != 2) return {problem_of(*response), true};
-  return {std::move(response), true};
+  if (response->status / 100 != 2) return problem_of(*response);
+  return response;
 }
 
 }  // namespace quern::sdk

@@ -28,6 +28,7 @@ struct Call {
   std::string_view content_type = "application/json";
   Duration wait{0};  // the server may take so much longer on purpose
   std::stop_token stop;
+  SteadyTime give_up_at = SteadyTime::max();  // however long the options would let it take
 };
 
 struct Reply {
@@ -49,6 +50,8 @@ class Transport {
     bool sent;  // the request may have reached the server
   };
   Try call_once(const Call& call);
+  // The same, but what Asio or a new thread throws, such as for want of a descriptor, gets out.
+  Result<HttpResponse> exchange(const Call& call, bool& sent);
 
   ClientOptions options_;
   ConnectionPool pool_;

@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 SOURCE = pathlib.Path(os.environ["QUERN_SOURCE_DIR"])
@@ -19,6 +20,7 @@ BUILD = pathlib.Path(os.environ["QUERN_BIN_DIR"]).parent
 CMAKE, CXX = sys.argv[1:3]
 del sys.argv[1:]
 DOCUMENTS = ["docs/worker.md", "docs/client.md"]
+WARNINGS = ["-Wall", "-Wextra", "-Werror"]
 LIBRARY = re.compile(r"boost/|openssl/|rocksdb/|nlohmann/|simdjson|fmt/|spdlog/")
 
 
@@ -62,7 +64,7 @@ class Package(unittest.TestCase):
         # Side by side: each test below waits for its own.
         cls.pool = concurrent.futures.ThreadPoolExecutor(2)
         cls.builds = {build.__name__: cls.pool.submit(build)
-                      for build in (cls.nested, cls.installed, cls.plain)}
+                      for build in (cls.nested, cls.installed, cls.plain, cls.own_asio)}
         cls.headers = {header: cls.pool.submit(cls.check_syntax, header)
                        for header in sorted(cls.prefix.rglob("*.h"))}
 
@@ -84,7 +86,8 @@ class Package(unittest.TestCase):
             project += (f"add_executable(other{number} other{number}.cpp)\n"
                         f"target_link_libraries(other{number} PRIVATE quern::quern)\n")
         write(folder / "CMakeLists.txt", project)
-        configure(folder, f"-DCMAKE_PREFIX_PATH={cls.prefix}")
+        configure(folder, f"-DCMAKE_PREFIX_PATH={cls.prefix}",
+                  f"-DCMAKE_CXX_FLAGS={' '.join(WARNINGS)}")
         run(CMAKE, "--build", folder / "build")
         return len(others) + 1
 
@@ -110,15 +113,27 @@ class Package(unittest.TestCase):
         folder = cls.home / "plain"
         [[source]] = [re.findall(r"\S+\.cpp", command)]
         write(folder / source, programs("docs/client.md")[0])
-        [description] = cls.prefix.rglob("quern.pc")
-        environment = dict(os.environ, PKG_CONFIG_PATH=str(description.parent))
-        run("sh", "-ec", command.replace("g++", CXX, 1), cwd=folder, env=environment)
+        run("sh", "-ec", command.replace("g++", CXX, 1), cwd=folder, env=cls.pkg_config_env())
         return folder / pathlib.Path(source).stem
+
+    @classmethod
+    def own_asio(cls):
+        """A program with an Asio of its own, compiled in another way than ours: all inline."""
+        program = cls.home / "asio_program"
+        flags = run("pkg-config", "--cflags", "--libs", "quern", env=cls.pkg_config_env()).split()
+        run(CXX, "-std=c++20", "-O0", SOURCE / "worker_sdk/examples/asio_program.cpp",
+            "-o", program, *flags)
+        return program
+
+    @classmethod
+    def pkg_config_env(cls):
+        [description] = cls.prefix.rglob("quern.pc")
+        return dict(os.environ, PKG_CONFIG_PATH=str(description.parent))
 
     @classmethod
     def check_syntax(cls, header):
         include = cls.prefix / "include"
-        run(CXX, "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", f"-I{include}",
+        run(CXX, "-std=c++20", "-fsyntax-only", *WARNINGS, f"-I{include}",
             "-x", "c++", "-", input=f"#include <{header.relative_to(include)}>\n")
 
     def test_find_package_builds_every_program_of_the_documents(self):
@@ -134,10 +149,42 @@ class Package(unittest.TestCase):
     def test_pkg_config_and_a_compiler_are_enough(self):
         self.assertTrue(os.access(self.builds["plain"].result(), os.X_OK))
 
+    def test_a_program_with_an_asio_of_its_own_runs(self):
+        program = self.builds["own_asio"].result()
+        # No server is there: the worker tries to reach it until it is asked to stop.
+        with subprocess.Popen([program, "http://127.0.0.1:1"], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True) as process:
+            self.assertRegex(process.stdout.readline(), r"prices at port \d+")
+            time.sleep(0.5)
+            process.terminate()
+            self.assertEqual(process.wait(timeout=60), 0)
+
+    def test_the_archive_shows_nothing_but_our_namespace(self):
+        [archive] = self.prefix.rglob("libquern.a")
+        names = [line.split()[-1] for line in run("nm", "-g", "--defined-only", archive).splitlines()
+                 if len(line.split()) == 3]
+        self.assertGreater(len(names), 100)
+        self.assertEqual([name for name in names if not re.match(r"_Z(N|NK|T[VIS]N)5quern", name)], [])
+
     def test_add_subdirectory_brings_the_library_and_nothing_else(self):
         build = self.builds["nested"].result()
         self.assertTrue(os.access(build / "hello_worker", os.X_OK))
         self.assertFalse(list(build.rglob("quernd")) + list(build.rglob("qctl")))
+
+    def test_a_handler_returns_text_or_nothing(self):
+        def compile_handler(body):
+            run(CXX, "-std=c++20", "-fsyntax-only", f"-I{self.prefix / 'include'}", "-x", "c++", "-",
+                input="#include <quern/json.h>\n#include <quern/quern.h>\n"
+                      "void add(quern::Worker& worker) {\n"
+                      f"  worker.handle(\"t\", [](quern::Context& context) {{ (void)context; {body} }});\n}}\n")
+
+        for text in ("", "return std::string(\"1\");", "return std::string_view(\"1\");",
+                     "return \"1\";"):
+            compile_handler(text)
+        with self.assertRaisesRegex(AssertionError, "a handler returns JSON text or nothing"):
+            compile_handler("return nlohmann::json(1);")
+        with self.assertRaisesRegex(AssertionError, "an effect returns text or nothing"):
+            compile_handler("context.once(\"k\", [] { return nlohmann::json(1); });")
 
     def test_every_public_header_compiles_alone_and_names_no_library(self):
         self.assertGreaterEqual(len(self.headers), 10)

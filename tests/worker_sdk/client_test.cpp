@@ -1,9 +1,11 @@
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <functional>
 #include <latch>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <thread>
 #include <vector>
@@ -148,6 +150,28 @@ TEST_CASE("no server at all is unreachable, with the address in the message") {
   CHECK(error.detail().find(url) != std::string::npos);
 }
 
+TEST_CASE("a process that may open no more descriptors gets an ApiError") {
+  Client client({.server = "http://127.0.0.1:1", .retry_for = 0ms});
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  rlimit none = before;
+  none.rlim_cur = 0;  // what is open stays so
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  std::string detail;
+  std::optional<ErrorCode> code;
+  try {
+    client.get(id);
+  } catch (const ApiError& error) {
+    code = error.code();
+    detail = error.detail();
+  } catch (...) {
+    detail = "not an ApiError";
+  }
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  CHECK(code == ErrorCode::unreachable);
+  CHECK(detail.find("Too many open files") != std::string::npos);
+}
+
 TEST_CASE("something that is no Quern server is recognised") {
   for (const FakeAnswer& answer :
        {FakeAnswer{.status = 404, .body = "<html>", .content_type = "text/html"},
@@ -288,6 +312,32 @@ TEST_CASE("wait returns the task as it stands when the time is over") {
   Client client(options_for(server));
   CHECK(client.wait(id, 0ms).state == TaskState::running);
   CHECK(server.requests().at(0).target == "/tasks/" + id + "?wait_ms=0");
+}
+
+TEST_CASE("wait ends in time when the server is away or silent") {
+  FakeServer server([](const FakeRequest&) { return FakeAnswer{.manner = Manner::stay_silent}; });
+  Client client({.server = server.url(), .timeout = 30s, .retry_for = 30s});
+  const auto start = std::chrono::steady_clock::now();
+  CHECK(error_of([&] { client.wait(id, 100ms); }).code() == ErrorCode::unreachable);
+  server.stop();
+  CHECK(error_of([&] { client.wait(id, 500ms); }).code() == ErrorCode::unreachable);
+  CHECK(std::chrono::steady_clock::now() - start < 10s);
+}
+
+TEST_CASE("wait goes on after a lost answer, for the time that is left") {
+  std::atomic<int> calls = 0;
+  FakeServer server([&](const FakeRequest&) -> FakeAnswer {
+    if (++calls == 1) return {.manner = Manner::hang_up};
+    return {.body = task_text("succeeded")};
+  });
+  Client client(options_for(server));
+  CHECK(client.wait(id, 5s).state == TaskState::succeeded);
+  const auto requests = server.requests();
+  REQUIRE(requests.size() == 2);
+  const auto wait_ms = [](const FakeRequest& request) {
+    return std::stoi(request.target.substr(request.target.find('=') + 1));
+  };
+  CHECK(wait_ms(requests[1]) <= wait_ms(requests[0]) - 50);  // the least pause in between
 }
 
 TEST_CASE("an https URL speaks TLS") {

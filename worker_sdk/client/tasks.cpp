@@ -1,8 +1,11 @@
 // GET /tasks, GET /tasks/{id}, cancel, redrive.
 #include <algorithm>
 #include <chrono>
+#include <thread>
 
+#include "backoff.h"
 #include "client/impl.h"
+#include "problem.h"
 #include "quern/protocol/limits.h"
 
 namespace quern {
@@ -17,6 +20,9 @@ namespace {
 // One long poll of wait(): well below what proxies allow.
 constexpr Duration wait_slice{20'000};
 
+// An answer may come so much later than wait() was to end: enough for a busy server.
+constexpr Duration answer_allowance{3'000};
+
 }  // namespace
 
 Task Client::get(std::string_view id) {
@@ -25,16 +31,31 @@ Task Client::get(std::string_view id) {
 }
 
 Task Client::wait(std::string_view id, Duration timeout) {
-  const auto give_up_at = std::chrono::steady_clock::now() + std::min(timeout, limits::ten_years);
+  using std::chrono::steady_clock;
+  const auto give_up_at = steady_clock::now() + std::clamp(timeout, Duration{0}, limits::ten_years);
+  const Duration retry_for = std::min(options().retry_for, limits::ten_years);
+  auto answered_at = steady_clock::now();
+  sdk::Backoff backoff(Duration{100}, Duration{5'000});
   for (;;) {
-    const auto left =
-        std::chrono::duration_cast<Duration>(give_up_at - std::chrono::steady_clock::now());
+    const auto left = std::chrono::duration_cast<Duration>(give_up_at - steady_clock::now());
     const Duration slice = std::clamp(left, Duration{0}, wait_slice);
+    // Repeated here, since every repeat has less time left to wait.
     const Call call{.method = "GET",
                     .target = task_path(id, "?wait_ms=" + std::to_string(slice.count())),
-                    .wait = slice};
-    Task task = impl_->ask<Task>(call, sdk::read_task);
-    if (is_terminal(task.state) || left <= slice) return task;
+                    .repeat = Repeat::never,
+                    .wait = slice,
+                    .give_up_at = give_up_at + answer_allowance};
+    try {
+      Task task = impl_->ask<Task>(call, sdk::read_task);
+      if (is_terminal(task.state) || left <= slice) return task;
+      answered_at = steady_clock::now();
+      backoff.reset();
+    } catch (const ApiError& error) {
+      const Duration delay = backoff.next(error.retry_after());
+      const auto retry_until = std::min(give_up_at, answered_at + retry_for);
+      if (!sdk::is_transient(error.code()) || steady_clock::now() + delay >= retry_until) throw;
+      std::this_thread::sleep_for(delay);
+    }
   }
 }
 

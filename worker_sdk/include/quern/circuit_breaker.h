@@ -47,16 +47,17 @@ class CircuitOpen : public Release {
 };
 
 struct CircuitBreakerOptions {
-  std::string name;                     // for messages
+  std::string name = {};                // for messages
   std::uint32_t failure_threshold = 5;  // at least 1
   Duration recovery_time{30'000};       // more than zero
   // Whether an exception is a failure of the service. Default: everything but Permanent, Retry and
   // Release, which say that the service answered. One that does not count changes nothing.
   // If this throws, the exception counts.
-  std::function<bool(const std::exception&)> counts;
+  std::function<bool(const std::exception&)> counts = {};
   // Called after each event, by the thread that caused it and without a lock. Must not throw.
-  std::function<void(CircuitEvent)> on_event;
-  std::function<std::chrono::steady_clock::time_point()> now;  // for tests; default: steady_clock
+  std::function<void(CircuitEvent)> on_event = {};
+  std::function<std::chrono::steady_clock::time_point()> now =
+      {};  // for tests; default: steady_clock
 };
 
 class CircuitBreaker {

@@ -29,8 +29,8 @@ namespace quern {
 
 struct ClientOptions {
   std::string server = "http://127.0.0.1:7480";  // or https://
-  std::string token;                             // empty: the server asks for none
-  std::string ca_file;  // PEM of the authorities to trust for https; empty: the system's
+  std::string token = {};                        // empty: the server asks for none
+  std::string ca_file = {};  // PEM of the authorities to trust for https; empty: the system's
   Duration connect_timeout{5'000};
   // For one attempt of one call, beyond the time that the call waits on purpose.
   Duration timeout{30'000};
@@ -41,22 +41,22 @@ struct ClientOptions {
 
 template <typename T>
 struct Page {
-  std::vector<T> items;
-  std::string next_cursor;  // empty: this was the last page
+  std::vector<T> items = {};
+  std::string next_cursor = {};  // empty: this was the last page
 };
 
 struct PageOptions {
   std::uint32_t limit = 100;  // 1..1000
-  std::string cursor;         // a Page's next_cursor
+  std::string cursor = {};    // a Page's next_cursor
 };
 
 // Which tasks to list. At least one of queue and correlation_id is needed.
 struct TaskQuery {
-  std::string queue;
-  std::optional<TaskState> state;
-  std::string type;
-  std::string correlation_id;
-  PageOptions page;
+  std::string queue = {};
+  std::optional<TaskState> state = {};
+  std::string type = {};
+  std::string correlation_id = {};
+  PageOptions page = {};
 };
 
 enum class SettleOp : std::uint8_t { complete, fail, heartbeat, release };
@@ -64,54 +64,54 @@ enum class SettleOp : std::uint8_t { complete, fail, heartbeat, release };
 // What to do with one leased task. The fields below `lease_token` belong to the ops they name.
 struct Settlement {
   SettleOp op = SettleOp::complete;
-  std::string id;
-  std::string lease_token;
-  std::string result;  // complete: JSON text; empty: null
-  TaskError error;     // fail
+  std::string id = {};
+  std::string lease_token = {};
+  std::string result = {};  // complete: JSON text; empty: null
+  TaskError error = {};     // fail
   bool retryable = true;
-  std::optional<Duration> retry_after;
-  std::optional<Duration> lease;  // heartbeat: how long from now; nullopt: the task's own
-  std::string progress;           // heartbeat: JSON text; empty: none
-  Duration delay{0};              // release
+  std::optional<Duration> retry_after = {};
+  std::optional<Duration> lease = {};  // heartbeat: how long from now; nullopt: the task's own
+  std::string progress = {};           // heartbeat: JSON text; empty: none
+  Duration delay{0};                   // release
 };
 
 // What became of one Settlement: a state, or a problem.
 struct Settled {
-  std::string id;
-  std::optional<TaskState> state;
-  std::optional<Timestamp> lease_expires_at;  // of a heartbeat
-  std::optional<Error> problem;               // lease_lost, task_finished, payload_too_large, …
+  std::string id = {};
+  std::optional<TaskState> state = {};
+  std::optional<Timestamp> lease_expires_at = {};  // of a heartbeat
+  std::optional<Error> problem = {};  // lease_lost, task_finished, payload_too_large, …
 };
 
 struct LeaseRequest {
-  std::vector<std::string> queues;  // 1..100; they need not exist yet
-  std::uint32_t max_tasks = 1;      // 0..1000; 0: only settle
-  Duration wait{0};                 // until at least one task is ready
-  std::optional<Duration> lease;    // overrides the tasks' own
-  std::string worker_id;            // shown to people
-  std::vector<Settlement> settle;   // done first
+  std::vector<std::string> queues = {};  // 1..100; they need not exist yet
+  std::uint32_t max_tasks = 1;           // 0..1000; 0: only settle
+  Duration wait{0};                      // until at least one task is ready
+  std::optional<Duration> lease = {};    // overrides the tasks' own
+  std::string worker_id = {};            // shown to people
+  std::vector<Settlement> settle = {};   // done first
 };
 
 struct LeaseAnswer {
-  std::vector<Task> tasks;  // with payload and lease token
-  std::vector<Settled> settled;
+  std::vector<Task> tasks = {};  // with payload and lease token
+  std::vector<Settled> settled = {};
 };
 
 // Which dead tasks to redrive or discard: of these `ids`, or of `all`, those that match the rest.
 // One of the two must be said, so that an empty list of ids never means everything.
 struct DeadFilter {
-  std::vector<std::string> ids;
+  std::vector<std::string> ids = {};
   bool all = false;
-  std::string type;
-  std::optional<DeadReason> dead_reason;
-  std::string error_type;
-  std::optional<Timestamp> before;     // died before
-  std::optional<std::uint64_t> limit;  // those that died first
+  std::string type = {};
+  std::optional<DeadReason> dead_reason = {};
+  std::string error_type = {};
+  std::optional<Timestamp> before = {};     // died before
+  std::optional<std::uint64_t> limit = {};  // those that died first
 };
 
 struct RedriveOptions {
-  std::string to_queue;                   // empty: the queue they died in
-  std::optional<double> rate_per_second;  // nullopt: all at once
+  std::string to_queue = {};                   // empty: the queue they died in
+  std::optional<double> rate_per_second = {};  // nullopt: all at once
 };
 
 struct WatchOptions {
@@ -140,7 +140,9 @@ class Client {
   // --- Asking ---
 
   Task get(std::string_view id);
-  // Returns when the task is terminal, or as it stands when `timeout` is over.
+  // Returns when the task is terminal, or as it stands when `timeout` is over. A server that is
+  // away is asked again until then, but not for longer than retry_for; one that is silent has three
+  // seconds more.
   Task wait(std::string_view id, Duration timeout);
   Page<Task> list(const TaskQuery& query);
   Task cancel(std::string_view id);   // task_finished: there was nothing left to cancel

@@ -30,10 +30,10 @@ struct QueueCounts {
 };
 
 struct Queue {
-  std::string name;
-  QueueSettings settings;
-  QueueCounts counts;
-  std::optional<Duration> oldest_ready_age;
+  std::string name = {};
+  QueueSettings settings = {};
+  QueueCounts counts = {};
+  std::optional<Duration> oldest_ready_age = {};
 };
 
 // The queue as one line of JSON, in the words of the HTTP API.

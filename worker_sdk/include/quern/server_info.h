@@ -28,13 +28,14 @@ struct ServerLimits {
 };
 
 struct ServerInfo {
-  std::string version;     // "0.1.0"
-  std::string build;       // build type and compiler
-  std::string rocksdb;     // version and kind of the storage library
-  std::string durability;  // "fsync", or "os": survives a crash of the process, not a power cut
+  std::string version = {};  // "0.1.0"
+  std::string build = {};    // build type and compiler
+  std::string rocksdb = {};  // version and kind of the storage library
+  std::string durability =
+      {};  // "fsync", or "os": survives a crash of the process, not a power cut
   Duration uptime{0};
   std::int64_t data_format = 0;
-  ServerLimits limits;
+  ServerLimits limits = {};
 };
 
 // The info as one line of JSON, in the words of the HTTP API.
@@ -43,7 +44,7 @@ std::string to_json(const ServerInfo& info);
 // Whether a server that answers takes work.
 struct Readiness {
   bool ready = false;
-  Error reason;  // when not ready: recovering, draining or read_only, and why
+  Error reason = {};  // when not ready: recovering, draining or read_only, and why
 };
 
 }  // namespace quern

@@ -36,14 +36,14 @@ enum class LogLevel : std::uint8_t { debug, info, warning, error };
 
 // Queues that share `concurrency` handler threads.
 struct QueueGroup {
-  std::vector<std::string> queues;
+  std::vector<std::string> queues = {};
   std::uint32_t concurrency = 1;  // 1..1000
 };
 
 struct WorkerOptions {
   std::vector<std::string> queues = {"default"};
   std::uint32_t concurrency = 1;  // 1..1000 handlers at once
-  std::string worker_id;          // shown to people; empty: host name and process id
+  std::string worker_id = {};     // shown to people; empty: host name and process id
   // How long a task stays ours after we were last heard of. Heartbeats extend it, so it need not
   // cover a handler's run time: it is how soon another worker takes over from one that died.
   Duration lease{60'000};
@@ -54,12 +54,12 @@ struct WorkerOptions {
   Duration grace{30'000};
   // More queues, each group with threads and a concurrency of its own: a bulkhead. However slow the
   // handlers of one group are, the others go on. A queue belongs to one group only.
-  std::vector<QueueGroup> bulkheads;
+  std::vector<QueueGroup> bulkheads = {};
   // Where Context::once() keeps what was done. Must outlive the worker; null: there is none.
   OnceStore* once_store = nullptr;
   // Called from several threads, one call at a time. Default: warnings and errors to standard
   // error.
-  std::function<void(LogLevel, std::string_view)> log;
+  std::function<void(LogLevel, std::string_view)> log = {};
 };
 
 struct WorkerStats {
@@ -73,6 +73,13 @@ struct WorkerStats {
 
 class Attempt;
 class Pool;
+
+// What handlers and effects may return as text. Not all that converts to std::string: a value of a
+// JSON library may do so, and throw when it holds anything but a string.
+template <typename T>
+inline constexpr bool is_text = std::is_same_v<std::decay_t<T>, std::string> ||
+                                std::is_same_v<std::decay_t<T>, std::string_view> ||
+                                std::is_same_v<std::decay_t<T>, const char*>;
 
 // One attempt at one task: what a handler is given. Valid while the handler runs; for one thread,
 // except stop_token().
@@ -107,13 +114,15 @@ class Context {
   // (quern/once.h has the way to rule that out).
   template <typename Function>
   std::string once(std::string_view key, Function effect) {
-    if constexpr (std::is_void_v<std::invoke_result_t<Function&>>) {
+    using Returned = std::invoke_result_t<Function&>;
+    if constexpr (std::is_void_v<Returned>) {
       return run_once(key, [&] {
         effect();
         return std::string{};
       });
     } else {
-      return run_once(key, effect);
+      static_assert(is_text<Returned>, "an effect returns text or nothing");
+      return run_once(key, [&] { return std::string(effect()); });
     }
   }
 
@@ -174,13 +183,18 @@ class Worker {
  private:
   template <typename Function>
   static Handler wrap(Function function) {
-    if constexpr (std::is_void_v<std::invoke_result_t<Function&, Context&>>) {
+    using Returned = std::invoke_result_t<Function&, Context&>;
+    if constexpr (std::is_void_v<Returned>) {
       return [function = std::move(function)](Context& context) mutable {
         function(context);
         return std::string{};
       };
     } else {
-      return function;
+      static_assert(is_text<Returned>,
+                    "a handler returns JSON text or nothing: json_text() makes it of a JSON value");
+      return [function = std::move(function)](Context& context) mutable {
+        return std::string(function(context));
+      };
     }
   }
   Worker& add(std::string type, Handler handler);

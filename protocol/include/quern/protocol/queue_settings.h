@@ -28,11 +28,11 @@ struct RetryPolicy {
 
 // What a task says about its own retries. A part left out is its queue's, whenever that is asked.
 struct RetryOverride {
-  std::optional<RetryStrategy> strategy;
-  std::optional<Duration> base;
-  std::optional<double> factor;
-  std::optional<Duration> max;
-  std::optional<bool> jitter;
+  std::optional<RetryStrategy> strategy = {};
+  std::optional<Duration> base = {};
+  std::optional<double> factor = {};
+  std::optional<Duration> max = {};
+  std::optional<bool> jitter = {};
 
   bool operator==(const RetryOverride&) const = default;
 };
@@ -42,14 +42,14 @@ RetryPolicy overridden(RetryPolicy policy, const RetryOverride& over);
 
 struct QueueSettings {
   std::uint32_t max_attempts = 5;
-  RetryPolicy retry;
+  RetryPolicy retry = {};
   Duration lease{60'000};
-  std::optional<Duration> timeout;
-  std::optional<Duration> ttl;
+  std::optional<Duration> timeout = {};
+  std::optional<Duration> ttl = {};
   Duration retention{86'400'000};
-  std::optional<Duration> dead_retention;
+  std::optional<Duration> dead_retention = {};
   Duration idempotency_window{86'400'000};
-  std::optional<std::uint64_t> max_backlog;
+  std::optional<std::uint64_t> max_backlog = {};
   bool paused = false;
 
   bool operator==(const QueueSettings&) const = default;
