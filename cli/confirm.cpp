@@ -26,4 +26,14 @@ bool confirm(const std::string& what) {
   return false;
 }
 
+void print_count(const Session& session, std::string_view verb, std::uint64_t count) {
+  if (session.json) {
+    std::cout << "{\"" << verb << "\":" << count << "}\n";
+    return;
+  }
+  std::string sentence(verb);
+  sentence.front() = static_cast<char>(sentence.front() - 'a' + 'A');
+  std::cout << sentence << ' ' << tasks_text(count) << '\n';
+}
+
 }  // namespace quern::cli

@@ -3,15 +3,10 @@
 #include "quern/protocol/json_fields.h"
 #include "quern/protocol/limits.h"
 #include "quern/protocol/queue_json.h"
+#include "quern/protocol/task_fields.h"
 
 namespace quern::cli {
 namespace {
-
-constexpr std::string_view task_fields[] = {
-    "queue",    "type",       "payload",         "priority",       "delay_ms",
-    "run_at",   "ttl_ms",     "expires_at",      "max_attempts",   "retry",
-    "lease_ms", "timeout_ms", "idempotency_key", "correlation_id", "metadata"};
-constexpr JsonNames task_names{.noun = "a field of a task", .known = task_fields};
 
 std::optional<std::uint32_t> count(JsonFields& field, std::int64_t min, std::int64_t max) {
   const auto number = field.integer(min, max);

@@ -45,15 +45,6 @@ Count count_matching(Session& session, Discard& options, const DeadFilter& filte
   return count;
 }
 
-ExitCode tell_discarded(const Session& session, std::uint64_t discarded) {
-  if (session.json) {
-    std::cout << "{\"discarded\":" << discarded << "}\n";
-  } else {
-    std::cout << "Discarded " << tasks_text(discarded) << '\n';
-  }
-  return exit_ok;
-}
-
 ExitCode discard(Session& session, Discard& options) {
   DeadFilter filter = options.flags.finish(options.ids, "dead discard");
   if (!options.yes) {
@@ -62,14 +53,18 @@ ExitCode discard(Session& session, Discard& options) {
                  printable(options.queue) + " for good")) {
       return exit_refused;
     }
-    if (count.tasks == 0) return tell_discarded(session, 0);
+    if (count.tasks == 0) {
+      print_count(session, "discarded", 0);
+      return exit_ok;
+    }
     // What dies while the person thinks was not in the count, and stays.
     const Timestamp counted = *count.newest + Duration{1};
     filter.before = filter.before ? std::min(*filter.before, counted) : counted;
   }
   const std::uint64_t discarded =
       session.ask([&](Client& client) { return client.dead_discard(options.queue, filter); });
-  return tell_discarded(session, discarded);
+  print_count(session, "discarded", discarded);
+  return exit_ok;
 }
 
 void add_dead_discard_to(CLI::App& dead, Session& session) {

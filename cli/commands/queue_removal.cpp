@@ -70,11 +70,7 @@ ExitCode purge(Session& session, const Removal& options) {
   }
   const std::uint64_t purged =
       session.ask([&](Client& client) { return client.queue_purge(options.queue, states); });
-  if (session.json) {
-    std::cout << "{\"purged\":" << purged << "}\n";
-  } else {
-    std::cout << "Purged " << tasks_text(purged) << '\n';
-  }
+  print_count(session, "purged", purged);
   return exit_ok;
 }
 

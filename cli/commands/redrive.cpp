@@ -31,11 +31,7 @@ ExitCode redrive_queue(Session& session, Redrive& redrive) {
   const std::uint64_t count = session.ask([&](Client& client) {
     return client.dead_redrive(redrive.targets.front(), filter, redrive.options);
   });
-  if (session.json) {
-    std::cout << "{\"redriven\":" << count << "}\n";
-  } else {
-    std::cout << "Redriven " << tasks_text(count) << '\n';
-  }
+  print_count(session, "redriven", count);
   return exit_ok;
 }
 

@@ -5,15 +5,10 @@
 #include "http/decode.h"
 #include "http/request_body.h"
 #include "quern/protocol/queue_json.h"
+#include "quern/protocol/task_fields.h"
 
 namespace quern::http {
 namespace {
-
-constexpr std::string_view task_fields[] = {
-    "queue",    "type",       "payload",         "priority",       "delay_ms",
-    "run_at",   "ttl_ms",     "expires_at",      "max_attempts",   "retry",
-    "lease_ms", "timeout_ms", "idempotency_key", "correlation_id", "metadata"};
-constexpr JsonNames task_names{.noun = "a field of a task", .known = task_fields};
 
 constexpr std::string_view batch_fields[] = {"tasks"};
 constexpr JsonNames batch_names{.noun = "a field of a batch", .known = batch_fields};

@@ -6,19 +6,6 @@ namespace quern {
 
 using sdk::Call;
 
-namespace {
-
-bool read_tasks_object(JsonReader& json, std::vector<Task>& tasks) {
-  bool found = false;
-  return sdk::read_object(json,
-                          [&](std::string_view key) {
-                            return key == "tasks" && (found = sdk::read_tasks(json, tasks));
-                          }) &&
-         found;
-}
-
-}  // namespace
-
 Task Client::submit(NewTask task) {
   const bool own_key = task.idempotency_key.empty();
   if (own_key) task.idempotency_key = sdk::random_key();
@@ -47,7 +34,8 @@ std::vector<Task> Client::submit_batch(std::vector<NewTask> tasks) {
     }
   }
   json.end_array().end_object();
-  auto submitted = impl_->ask<std::vector<Task>>(call, read_tasks_object);
+  auto submitted =
+      impl_->ask<Page<Task>>(call, sdk::page_reader<Task>("tasks", sdk::read_task)).items;
   if (submitted.size() != tasks.size()) impl_->throw_not_quern(call);
   return submitted;
 }
