@@ -38,6 +38,7 @@ class CommandQueue {
   void drain();
 
   bool empty() const { return commands_.empty(); }
+  const std::vector<Queued>& waiting() const { return commands_; }
   // All that wait, in exchange for an empty vector whose memory is used on.
   void swap(std::vector<Queued>& taken) { taken.swap(commands_); }
   const std::string& closed_because() const { return closed_because_; }  // empty: it is open
