@@ -62,7 +62,8 @@ Result<Committer::Group> Committer::apply(engine::Now now) {
 Result<void> Committer::commit(Group&& group, ReplySink& sink) {
   if (!group.batch.writes.empty()) {
     if (Result<void> committed = store_->commit(group.batch); !committed) {
-      unheard_.emplace_back(swallowed_leases(group.replies));
+      engine::Undelivered swallowed = swallowed_leases(group.replies);
+      if (!swallowed.leases.empty()) unheard_.emplace_back(std::move(swallowed));
       return committed;
     }
   }

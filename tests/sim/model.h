@@ -158,6 +158,7 @@ class Model {
   void demand_nothing_is_due() const;
   // Whether the store will hold the task otherwise than it is known here.
   bool differs_after(const Task& task) const;
+  bool is_left_for_later(const Task& task) const;
 
   // answers
   const engine::Outcome* answer(engine::Ticket ticket) const;

@@ -151,15 +151,23 @@ void Model::fire_timers() {
     if (starts || expires) due.push_back(id);
   }
   for (const TaskId& id : due) {
-    if (rules_.bounded && !differs_after(*state_.find(id))) continue;
-    if (rules_.bounded && !after_->task(id)) continue;  // a job's doing
+    if (rules_.bounded && is_left_for_later(*state_.find(id))) continue;
     Task& task = change(id);
     const bool starts = task.state != TaskState::ready && task.run_at <= now_.wall.ms;
     const bool expires = task.may_expire() && task.expires_at <= now_.wall.ms;
     // The earlier timer first; where both are due at once, the start.
     if (starts && (!expires || task.run_at <= task.expires_at)) become_ready(task);
+    if (rules_.bounded && is_left_for_later(task)) continue;
     if (task.may_expire() && task.expires_at <= now_.wall.ms) bury(task);
   }
+}
+
+// The tick has not got as far as this task; or a job takes it as it is.
+bool Model::is_left_for_later(const Task& task) const {
+  if (!differs_after(task)) return true;
+  if (after_->task(task.id)) return false;
+  return std::any_of(jobs_.begin(), jobs_.end(),
+                     [&](const Job& job) { return matches(job, task); });
 }
 
 bool Model::key_holds(const Task& task) const {
