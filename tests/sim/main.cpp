@@ -1,33 +1,64 @@
-#include <cstdio>
-#include <cstdlib>
-#include <map>
+// The simulation by hand: `./dev torture`, or one seed again.
 
-#include "run.h"
-int main(int argc, char** argv) {
-  const std::uint64_t from = std::strtoull(argv[1], nullptr, 10);
-  const std::uint64_t count = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1;
-  quern::sim::Edges edges;
-  std::map<std::string, int> failures;
-  std::uint64_t steps = 0;
-  if (argc == 2) {
-    std::vector<std::string> h;
-    const auto r = quern::sim::run(quern::sim::make_plan(from), &h);
-    for (auto& l : h) std::puts(l.c_str());
-    if (r.violation) std::puts(r.violation->c_str());
+#include <CLI/CLI.hpp>
+#include <cinttypes>
+#include <cstdio>
+#include <thread>
+
+#include "torture.h"
+
+namespace {
+
+using namespace quern::sim;
+
+void print(const Total& total, const char* end) {
+  const double years = static_cast<double>(total.simulated.count()) / (365.25 * 86'400'000.0);
+  std::printf("%" PRIu64 " seeds, %" PRIu64 " steps, %" PRIu64
+              " calls, %.1f years of simulated time%s",
+              total.seeds, total.steps, total.calls, years, end);
+  std::fflush(stdout);
+}
+
+int replay(std::uint64_t seed) {
+  const std::string report = report_of(seed);
+  if (report.empty()) {
+    std::printf("seed %" PRIu64 " passes\n", seed);
     return 0;
   }
-  for (std::uint64_t seed = from; seed < from + count; ++seed) {
-    const auto r = quern::sim::run(quern::sim::make_plan(seed));
-    edges.add(r.edges);
-    steps += r.steps;
-    if (r.violation) {
-      if (++failures[r.violation->substr(0, 20)] <= 3)
-        std::printf("seed %lu step %lu: %s\n", seed, r.steps, r.violation->c_str());
-    }
+  std::fputs(report.c_str(), stdout);
+  return 1;
+}
+
+int run_many(const Extent& extent) {
+  std::uint64_t shown = 0;
+  const Total total = torture(extent, [&shown](const Total& so_far) {
+    if (so_far.seeds - shown < 10'000) return;
+    shown = so_far.seeds;
+    print(so_far, "\n");
+  });
+  print(total, total.failed_seed ? "\n" : ", no violation\n");
+  return total.failed_seed ? replay(*total.failed_seed) : 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Runs seeds of the simulation until one fails, the time is over or all are done.");
+  std::optional<std::uint64_t> seed;
+  Extent extent{.threads = std::max(std::thread::hardware_concurrency(), 1u)};
+  std::optional<double> minutes;
+  app.add_option("--seed", seed, "run this one alone; when it fails, shrink and tell it");
+  app.add_option("--first", extent.first_seed, "the first of many")->capture_default_str();
+  app.add_option("--seeds", extent.seeds, "how many; default 10,000 unless --minutes is given");
+  app.add_option("--minutes", minutes, "how long");
+  app.add_option("--threads", extent.threads, "default: one a core")->check(CLI::Range(1, 1024));
+  CLI11_PARSE(app, argc, argv);
+
+  if (seed) return replay(*seed);
+  if (minutes) {
+    extent.duration = std::chrono::seconds(static_cast<std::int64_t>(*minutes * 60));
+  } else if (!extent.seeds) {
+    extent.seeds = 10'000;
   }
-  int n = 0;
-  for (auto& f : failures) n += f.second;
-  std::printf("%d failed of %lu, %lu steps\n", n, count, steps);
-  for (auto& e : edges.missing()) std::printf("missing %s\n", e.c_str());
-  for (auto& e : edges.foreign()) std::printf("foreign %s\n", e.c_str());
+  return run_many(extent);
 }

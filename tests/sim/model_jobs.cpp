@@ -98,7 +98,10 @@ bool Model::step_job(Job& job) {
         const double wait = static_cast<double>(job.done) * 1000.0 / *job.rate;
         const auto most = static_cast<double>(limits::ten_years.count());
         at = job.started_at + static_cast<std::int64_t>(std::min(wait, most));
-        if (job.contested && view->state() == TaskState::scheduled) at = view->status.run_at();
+        if (job.contested) {
+          // It may be of the other job, under another number.
+          at = view->state() == TaskState::scheduled ? view->status.run_at() : now_.wall.ms;
+        }
       }
       edges_.saw(From::dead, Event::redriven_many);
       redrive(change(id), to, at);

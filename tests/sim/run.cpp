@@ -89,7 +89,9 @@ class World {
     constexpr std::int64_t hour = 3'600'000;
     const std::int64_t most = dice.chance(60) ? 30'000 : dice.chance(70) ? hour : 8'760 * hour;
     const Duration by = dice.up_to(most);
-    server_.set_clock(dice.chance(50) ? by : -by);
+    const bool forwards = dice.chance(50);
+    server_.set_clock(forwards ? by : -by);
+    if (!forwards) set_back_ += by;
   }
 
   void fault(StepKind kind, Dice& dice) {
@@ -143,7 +145,9 @@ class World {
 
   // I13: with workers at hand and no faults every task ends, but for those of a paused queue.
   void work_off() {
-    constexpr Duration bound{std::int64_t{400} * 24 * 3'600'000};
+    // Longer than any backoff, delay and lease that is drawn, times the attempts. What a clock that
+    // was set back makes longer is not counted: until it has caught up it goes at nine tenths.
+    const Duration bound = Duration{std::int64_t{24} * 3'600'000} + set_back_ * 10 / 9;
     const Duration begun = server_.age();
     bool asked_in_vain = false;
     for (int round = 0; round < 2'000; ++round) {
@@ -169,6 +173,7 @@ class World {
 
   Clients clients_;
   Server server_;
+  Duration set_back_{0};  // the clock, in all
 };
 
 }  // namespace
