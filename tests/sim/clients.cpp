@@ -28,11 +28,19 @@ bool may_be_repeated(const Command& command) {
 void Clients::act(const Step& step, Server& server) {
   Dice dice(step.salt);
   if (step.kind == StepKind::leave) return leave(dice, server);
-  if (step.kind == StepKind::repeat) {
-    if (!said_.empty()) send(copy_of(said_[dice.below(said_.size())]), dice, server);
-    return;
-  }
+  if (step.kind == StepKind::repeat) return repeat(dice, server);
   send(draw(step.kind, dice), dice, server);
+}
+
+// Most often by a worker, and what it said long ago as well as what it said last.
+void Clients::repeat(Dice& dice, Server& server) {
+  if (said_.empty()) return;
+  std::size_t at = dice.below(said_.size());
+  for (int tries = 0; tries < 4; ++tries) {
+    if (std::holds_alternative<engine::SettleOne>(said_[at])) break;
+    at = dice.below(said_.size());
+  }
+  send(copy_of(said_[at]), dice, server);
 }
 
 void Clients::send(Command command, Dice& dice, Server& server) {

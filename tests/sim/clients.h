@@ -57,6 +57,7 @@ class Clients final : public Server::Clients {
   void send(engine::Command command, Dice& dice, Server& server);
   void arrive(UnderWay&& call, Server& server);
   void learn(engine::Outcome&& outcome);
+  void repeat(Dice& dice, Server& server);
   void leave(Dice& dice, Server& server);
 
   const Plan& plan_;

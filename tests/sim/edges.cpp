@@ -1,5 +1,6 @@
 #include "edges.h"
 
+#include <algorithm>
 #include <string_view>
 
 namespace quern::sim {
@@ -86,6 +87,16 @@ std::vector<std::string> Edges::foreign() const {
   return list([this](std::size_t from, std::size_t event) {
     return !in(table[event].from, from) && !in(table[event].seldom, from) && seen_[from][event] > 0;
   });
+}
+
+std::uint64_t Edges::fewest() const {
+  std::uint64_t fewest = ~std::uint64_t{0};
+  for (std::size_t from = 0; from < from_count; ++from) {
+    for (std::size_t event = 0; event < event_count; ++event) {
+      if (in(table[event].from, from)) fewest = std::min(fewest, seen_[from][event]);
+    }
+  }
+  return fewest;
 }
 
 std::size_t Edges::in_table() {

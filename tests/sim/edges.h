@@ -63,6 +63,8 @@ class Edges {
   // Edges of the table that were never taken, and taken ones that are not in it, in words.
   std::vector<std::string> missing() const;
   std::vector<std::string> foreign() const;
+  // How often the edge of the table was taken that was taken least.
+  std::uint64_t fewest() const;
   static std::size_t in_table();
 
  private:

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "run.h"
 #include "torture.h"
 
 namespace {
@@ -19,6 +20,13 @@ void print(const Total& total, const char* end) {
   std::fflush(stdout);
 }
 
+// How it fails, in a line.
+int name_violation(std::uint64_t seed) {
+  std::printf("seed %" PRIu64 " fails: %s\n", seed,
+              run(make_plan(seed)).violation.value_or("").c_str());
+  return 1;
+}
+
 int replay(std::uint64_t seed) {
   const std::string report = report_of(seed);
   if (report.empty()) {
@@ -29,7 +37,7 @@ int replay(std::uint64_t seed) {
   return 1;
 }
 
-int run_many(const Extent& extent) {
+int run_many(const Extent& extent, bool brief) {
   std::uint64_t shown = 0;
   const Total total = torture(extent, [&shown](const Total& so_far) {
     if (so_far.seeds - shown < 10'000) return;
@@ -37,7 +45,10 @@ int run_many(const Extent& extent) {
     print(so_far, "\n");
   });
   print(total, total.failed_seed ? "\n" : ", no violation\n");
-  return total.failed_seed ? replay(*total.failed_seed) : 0;
+  std::printf("%zu edges of the lifecycle's table, each taken at least %" PRIu64 " times\n",
+              Edges::in_table(), total.edges.fewest());
+  if (!total.failed_seed) return 0;
+  return brief ? name_violation(*total.failed_seed) : replay(*total.failed_seed);
 }
 
 }  // namespace
@@ -47,11 +58,13 @@ int main(int argc, char** argv) {
   std::optional<std::uint64_t> seed;
   Extent extent{.threads = std::max(std::thread::hardware_concurrency(), 1u)};
   std::optional<double> minutes;
+  bool brief = false;
   app.add_option("--seed", seed, "run this one alone; when it fails, shrink and tell it");
   app.add_option("--first", extent.first_seed, "the first of many")->capture_default_str();
   app.add_option("--seeds", extent.seeds, "how many; default 10,000 unless --minutes is given");
   app.add_option("--minutes", minutes, "how long");
   app.add_option("--threads", extent.threads, "default: one a core")->check(CLI::Range(1, 1024));
+  app.add_flag("--brief", brief, "do not shrink a seed that fails");
   CLI11_PARSE(app, argc, argv);
 
   if (seed) return replay(*seed);
@@ -60,5 +73,5 @@ int main(int argc, char** argv) {
   } else if (!extent.seeds) {
     extent.seeds = 10'000;
   }
-  return run_many(extent);
+  return run_many(extent, brief);
 }

@@ -47,6 +47,7 @@ class Model {
   void recovered(engine::Now now);
 
   const State& state() const { return state_; }
+  bool is_draining() const { return draining_; }
   void set_state(State state) { state_ = std::move(state); }
   // The group has been numbered.
   std::uint64_t count_commit() { return ++state_.commits; }

@@ -83,7 +83,8 @@ Plan make_plan(std::uint64_t seed) {
     plan.engine.job_tasks_max = 2 + dice.below(7);
     if (dice.chance(30)) plan.engine.lease_bytes_max = 1 + dice.below(500);
   }
-  plan.group_commands_max = 1 + dice.below(6);
+  // One by one where it is not told when in a group something was done.
+  plan.group_commands_max = plan.has(Feature::small_bounds) ? 1 : 1 + dice.below(6);
 
   std::uint64_t weight_all = 0;
   for (const Kind& kind : kinds) {

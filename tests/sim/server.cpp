@@ -84,6 +84,18 @@ void Server::start_process() {
   boot_ = Duration{static_cast<std::int64_t>(random_.below(1'000'000))};
   taken_.clear();
   next_ = 0;
+  to_be_taken_back_.clear();
+  told_to_drain_ = false;
+}
+
+void Server::tell(Command&& command) {
+  if (const auto* leases = std::get_if<engine::Undelivered>(&command)) expect_back(*leases);
+  queue_->tell(std::move(command));
+}
+
+void Server::drain() {
+  told_to_drain_ = true;
+  queue_->drain();
 }
 
 Result<void> Server::submit(engine::Ticket ticket, Command&& command) {
@@ -211,6 +223,10 @@ void Server::run_group() {
   model_.group(calls, group->replies, after, at, idle);
   number_commit(*group, after);
   check_indexes(after, model_.state());
+  if (idle && queue_->empty()) {
+    demand_taken_back();
+    demand(!told_to_drain_ || model_.is_draining(), "a new engine does not know that it drains");
+  }
   commit(std::move(*group), std::move(before));
 }
 
@@ -248,6 +264,16 @@ void Server::commit(server::Committer::Group&& group, State before) {
                                      : MemoryStore::Fault::fail_unapplied);
   }
   const bool may_fail = fault != Fault::none || disk_full_;
+  engine::Undelivered unheard;
+  if (may_fail) {
+    for (const engine::Reply& reply : group.replies) {
+      const auto* leased = std::get_if<engine::Leased>(&reply.outcome);
+      if (leased == nullptr) continue;
+      for (const engine::TaskView& task : leased->tasks) {
+        unheard.leases.push_back({task.id, task.status.lease().token()});
+      }
+    }
+  }
   const Result<void> committed = committer_->commit(std::move(group), *this);
   if (!committed) {
     note([&] {
@@ -259,6 +285,7 @@ void Server::commit(server::Committer::Group&& group, State before) {
     possible_.push_back(std::move(before));
   }
   if (committed) return demand(!writes || !may_fail, "a commit that failed is taken for done");
+  expect_back(unheard);
   switch (fault) {
     case Fault::kill_before:
     case Fault::kill_after:
@@ -273,6 +300,18 @@ void Server::commit(server::Committer::Group&& group, State before) {
 void Server::deliver(std::vector<engine::Reply>&& replies) {
   acked_ = std::max(acked_, model_.state().commits);
   for (engine::Reply& reply : replies) clients_.answered(std::move(reply));
+}
+
+// I21: a lease that its worker never heard of goes back, whatever fails meanwhile.
+void Server::expect_back(const engine::Undelivered& leases) {
+  for (const engine::Undelivered::Held& held : leases.leases) to_be_taken_back_.insert(held.token);
+}
+
+void Server::demand_taken_back() const {
+  for (const auto& [id, task] : model_.state().tasks) {
+    const bool held = task->state == TaskState::running && to_be_taken_back_.contains(task->token);
+    if (held) violate("task " + id.text() + " stays leased to nobody");
+  }
 }
 
 void Server::fail_all(const Error&) { clients_.all_failed(); }

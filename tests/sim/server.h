@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -45,8 +46,8 @@ class Server final : public server::ReplySink {
   Server(const Plan& plan, Clients& clients, Edges& edges, std::vector<std::string>* history);
 
   Result<void> submit(engine::Ticket ticket, engine::Command&& command);
-  void tell(engine::Command&& command) { queue_->tell(std::move(command)); }
-  void drain() { queue_->drain(); }
+  void tell(engine::Command&& command);
+  void drain();
 
   // One group of commands and a tick; or an attempt to recover.
   void turn();
@@ -99,6 +100,8 @@ class Server final : public server::ReplySink {
   void note_group(const std::vector<Model::Call>& calls, const server::Committer::Group& group,
                   engine::Now at);
   void number_commit(const server::Committer::Group& group, const After& after);
+  void expect_back(const engine::Undelivered& leases);
+  void demand_taken_back() const;
   void mix(std::string_view bytes);
   void mix(std::uint64_t number);
   void mix(const server::Committer::Group& group);
@@ -121,6 +124,11 @@ class Server final : public server::ReplySink {
   std::vector<State> possible_;  // what a new process may find, besides what the model holds
   std::uint64_t acked_ = 0;      // the newest commit of which anybody heard
   bool power_was_cut_ = false;   // since the last opening
+
+  // Of this process: leases that nobody heard of, and whether it was told to drain. Both outlive a
+  // recovery.
+  std::set<std::string> to_be_taken_back_;
+  bool told_to_drain_ = false;
 
   Fault armed_ = Fault::none;
   std::size_t commits_kept_ = 0;
