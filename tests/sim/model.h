@@ -129,6 +129,7 @@ class Model {
   void start(Task& task, const engine::Lease& command, const engine::TaskView& given);
   bool serve_one_parked();
   void serve_parked();
+  void bury_what_was_looked_at(const engine::Lease& command);
   void answer_waits_for(const TaskId& id);
   void end_waits();
 

@@ -334,11 +334,24 @@ bool Model::serve_one_parked() {
 void Model::serve_parked() {
   while (serve_one_parked()) {
   }
-  if (rules_.bounded) return;
   for (const auto& [ticket, parked] : parked_) {
-    if (parked.lease && anything_for(*parked.lease)) {
+    if (!parked.lease) continue;
+    bury_what_was_looked_at(*parked.lease);
+    if (!rules_.bounded && anything_for(*parked.lease)) {
       violate("a task is ready and a parked lease is not served");
     }
+  }
+}
+
+// Whoever looks for a task buries those that may not start; whether a parked call looked again is
+// told by them alone.
+void Model::bury_what_was_looked_at(const engine::Lease& command) {
+  for (const TaskId& id : candidates(command.queues)) {
+    const Task& task = *state_.find(id);
+    if (!must_die_instead(task)) break;
+    if (!after_->touches(id)) continue;
+    const std::optional<engine::TaskView>& view = after_->task(id);
+    if (view && view->state() == TaskState::dead) bury(change(id));
   }
 }
 
