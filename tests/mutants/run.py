@@ -1,6 +1,6 @@
 """Turns on one planted bug after another and runs the suites until one of them fails.
 
-usage: run.py TESTS_DIR [--only NAME]... [--jobs N] [--skip-sound]
+usage: run.py TESTS_DIR [--only NAME]... [--jobs N] [--quick]
 
 Prints who caught what and the score. Exit status 1 when a bug survives all suites, or when a suite
 fails without any.
@@ -18,7 +18,7 @@ import time
 
 from plant import load
 
-# Quick and sharp ones first. The last two need ports, processes and a real disk.
+# Quick and sharp ones first. The last ones need ports, processes and a real disk.
 SUITES = [
     ("simulation", ["quern_sim", "--seeds", "2000", "--threads", "1", "--brief"], {}),
     ("engine_test", ["engine_test"], {"QUERN_SEEDS": "20"}),
@@ -59,8 +59,10 @@ def first_words(suite, done):
 
 def hunt(tests, mutant):
     begun = time.monotonic()
+    asked = mutant.get("suite") is None
     for suite in SUITES:
-        if not (tests / suite[1][0]).exists():
+        asked = asked or suite[0] == mutant.get("suite")
+        if not asked or not (tests / suite[1][0]).exists():
             continue
         said = run_suite(tests, suite, mutant["name"])
         if said:
@@ -73,19 +75,21 @@ def main():
     parser.add_argument("tests", type=pathlib.Path)
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("--skip-sound", action="store_true",
-                        help="do not first run the suites without any bug")
+    parser.add_argument("--quick", action="store_true",
+                        help="the simulation alone, with the bugs that it can see")
     options = parser.parse_args()
     tests = options.tests.resolve()
 
     mutants = [m for m in load() if not options.only or m["name"] in options.only]
+    if options.quick:
+        del SUITES[1:]
+        mutants = [m for m in mutants if "suite" not in m]
     if not mutants:
         sys.exit("no such mutant")
-    if not options.skip_sound:
-        for suite in SUITES:
-            said = (tests / suite[1][0]).exists() and run_suite(tests, suite, None)
-            if said:
-                sys.exit(f"{suite[0]} fails without any planted bug: {said}")
+    for suite in SUITES:
+        said = (tests / suite[1][0]).exists() and run_suite(tests, suite, None)
+        if said:
+            sys.exit(f"{suite[0]} fails without any planted bug: {said}")
 
     score = collections.Counter()
     survivors = []
