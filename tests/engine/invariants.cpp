@@ -67,6 +67,7 @@ class Checker {
       if (!*reader_.get(Table::keys, key, id) || !ids_.contains(id))
         report("an idempotency key without a task");
     }
+    check_names();
     check_counts();
     check_cursors();
     return out_.str();
@@ -183,6 +184,19 @@ class Checker {
     const auto first = live.lower_bound(prefix);
     if (first == live.end() || !first->starts_with(prefix)) return;
     if (*first < prefix + std::string(cursor)) report("an entry before " + name);
+  }
+
+  // A name leads to the one queue that has it and is not being removed.
+  void check_names() {
+    std::set<std::string> expected;
+    for (const auto& [number, queue] : queues_) {
+      if (queue.deleting()) continue;
+      expected.insert(queue.name());
+      std::string value;
+      if (!*reader_.get(Table::queue_names, queue.name(), value) || value != keys::queue(number))
+        report("the name of queue " + queue.name() + " does not lead to it");
+    }
+    compare("queue_names", Table::queue_names, expected);
   }
 
   void check_counts() {

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cinttypes>
 #include <cstdio>
+#include <exception>
 #include <thread>
 
 #include "run.h"
@@ -51,9 +52,7 @@ int run_many(const Extent& extent, bool brief) {
   return brief ? name_violation(*total.failed_seed) : replay(*total.failed_seed);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run_program(int argc, char** argv) {
   CLI::App app("Runs seeds of the simulation until one fails, the time is over or all are done.");
   std::optional<std::uint64_t> seed;
   Extent extent{.threads = std::max(std::thread::hardware_concurrency(), 1u)};
@@ -74,4 +73,15 @@ int main(int argc, char** argv) {
     extent.seeds = 10'000;
   }
   return run_many(extent, brief);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run_program(argc, argv);
+  } catch (const std::exception& error) {  // of the system: no memory, no threads
+    std::fprintf(stderr, "quern_sim: %s\n", error.what());
+    return 1;
+  }
 }

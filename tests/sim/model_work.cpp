@@ -179,6 +179,7 @@ std::vector<TaskId> Model::candidates(const std::vector<std::string>& queues) co
     return std::pair(a->ready_since, a->id) < std::pair(b->ready_since, b->id);
   });
   std::vector<TaskId> ids;
+  ids.reserve(ready.size());
   for (const Task* task : ready) ids.push_back(task->id);
   return ids;
 }

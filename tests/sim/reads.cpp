@@ -80,6 +80,23 @@ void check_dead(const storage::Reader& reader, const Model& model, const Queue& 
   demand(next == expected.size(), "the list of the dead lacks one");
 }
 
+// A name that leads nowhere, or to a queue that is being removed.
+void check_no_queue(const storage::Reader& reader, const std::string& name) {
+  demand(all_of(reader, {.queue = name}).empty(), "a queue that is not there lists tasks");
+  const Result<engine::DeadPage> dead = engine::list_dead(reader, name, std::nullopt, 1);
+  demand(!dead && dead.error().code == ErrorCode::queue_not_found,
+         "a queue that is not there lists its dead");
+}
+
+void check_names(const storage::Reader& reader, const Model& model) {
+  for (const char* name : {"a", "b", "c"}) {
+    const bool there = std::any_of(
+        model.state().queues.begin(), model.state().queues.end(),
+        [&](const auto& entry) { return entry.second.name == name && !entry.second.deleting; });
+    if (!there) check_no_queue(reader, name);
+  }
+}
+
 }  // namespace
 
 void check_reads(const storage::Store& store, const Model& model, Dice& dice) {
@@ -98,6 +115,7 @@ void check_reads(const storage::Store& store, const Model& model, Dice& dice) {
     check_dead(*reader, model, queue, limit);
   }
   check_correlation(*reader, model, "c" + std::to_string(dice.below(3)), limit);
+  check_names(*reader, model);
 }
 
 void check_all_reads(const storage::Store& store, const Model& model) {
@@ -108,6 +126,7 @@ void check_all_reads(const storage::Store& store, const Model& model) {
     check_dead(*reader, model, queue, 3);
   }
   for (const char* id : {"c0", "c1", "c2"}) check_correlation(*reader, model, id, 5);
+  check_names(*reader, model);
 }
 
 }  // namespace quern::sim
