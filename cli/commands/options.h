@@ -22,6 +22,8 @@ CLI::Option* add_time(CLI::App& app, const std::string& name, std::optional<Time
 // An option that takes one of `choices`; --help and the completions name them.
 CLI::Option* add_choice(CLI::App& app, const std::string& name, std::string& value,
                         const std::vector<std::string>& choices, const std::string& description);
+// --patience, for commands that wait on purpose.
+void add_patience(CLI::App& app, Duration& patience);
 void add_colour(CLI::App& app, ColourWhen& when);
 // -y, --yes
 void add_yes(CLI::App& app, bool& yes);
