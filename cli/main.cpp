@@ -39,13 +39,10 @@ bool asks_for_json(int argc, char** argv) {
 
 // Help and the version are what was asked for; all else is a mistake.
 ExitCode after_parsing(const CLI::App& app, const CLI::ParseError& error, bool json) {
-  std::ostringstream said;
-  if (app.exit(error, std::cout, said) == 0) return exit_ok;
-  if (!json) {
-    std::cerr << said.str();
-  } else {
-    print_failure(json, usage_code, error.what());
-  }
+  std::ostringstream ignored;
+  if (app.exit(error, std::cout, ignored) == 0) return exit_ok;
+  print_failure(json, usage_code, error.what());
+  if (!json) std::cerr << "--help has more.\n";
   return exit_usage;
 }
 
@@ -57,9 +54,12 @@ ExitCode parse_and_run(int argc, char** argv) {
   } catch (const CLI::RequiredError& error) {
     // CLI11 misses a subcommand before it sees that one was mistyped.
     const std::vector<std::string> unknown = app->remaining();
-    if (app->get_subcommands().empty() && !unknown.empty() && !unknown.front().starts_with('-')) {
-      print_failure(asks_for_json(argc, argv), usage_code,
-                    "there is no command " + unknown.front() + "; see qctl --help");
+    if (app->get_subcommands().empty()) {
+      const std::string what = unknown.empty() ? "name a command"
+                               : unknown.front().starts_with('-')
+                                   ? "there is no option " + unknown.front()
+                                   : "there is no command " + unknown.front();
+      print_failure(asks_for_json(argc, argv), usage_code, what + "; see qctl --help");
       return exit_usage;
     }
     return after_parsing(*app, error, asks_for_json(argc, argv));

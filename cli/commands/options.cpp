@@ -1,5 +1,6 @@
 #include "commands/options.h"
 
+#include <cmath>
 #include <map>
 
 #include "text.h"
@@ -49,6 +50,28 @@ CLI::Option* add_time(CLI::App& app, const std::string& name, std::optional<Time
           },
           description)
       ->type_name("TIME");
+}
+
+CLI::Option* add_finite(CLI::App& app, const std::string& name, std::optional<double>& value,
+                        const std::string& description) {
+  return app
+      .add_option_function<double>(
+          name,
+          [&value, name](double number) {
+            if (!std::isfinite(number)) throw CLI::ValidationError(name, "must be a finite number");
+            value = number;
+          },
+          description)
+      ->type_name("NUMBER");
+}
+
+CLI::Validator more_than_zero() {
+  return {[](const std::string& text) {
+            double number = 0;
+            const bool positive = CLI::detail::lexical_cast(text, number) && number > 0;
+            return positive ? std::string() : "\"" + text + "\" is not a number above 0";
+          },
+          ""};
 }
 
 CLI::Option* add_choice(CLI::App& app, const std::string& name, std::string& value,

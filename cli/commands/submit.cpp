@@ -92,7 +92,7 @@ void add_batch(CLI::App& command, BatchOptions& batch,
   command.add_flag("--payloads", batch.payloads, "Each line of the batch is a payload")
       ->needs(path);
   command.add_option("--from-line", batch.from_line, "Skip the lines of the batch before this one")
-      ->check(CLI::PositiveNumber)
+      ->check(more_than_zero())
       ->type_name("NUMBER")
       ->needs(path);
 }
