@@ -89,7 +89,7 @@ class Report {
       json.begin_object().key("id").string(task.id).key("type").string(task.type);
       json.key("attempt").number(task.attempts).key("outcome").string(outcome);
       json.key("duration_ms").number(std::int64_t{took.count()}).end_object();
-      std::cout << text << std::endl;
+      std::cout << one_line(text) << std::endl;
     } else {
       std::cout << printable(task.id) << "  " << printable(task.type) << "  attempt "
                 << task.attempts << "  " << shortened(outcome, 100) << " after "
