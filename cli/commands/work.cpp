@@ -174,6 +174,15 @@ std::unique_ptr<Worker> make_worker(Client& client, const WorkerOptions& options
   }
 }
 
+// A person would else look at nothing until the first task comes.
+void greet(const WorkerOptions& worker) {
+  if (::isatty(STDERR_FILENO) != 1) return;
+  std::string queues;
+  for (const std::string& queue : worker.queues) queues += (queues.empty() ? "" : ", ") + queue;
+  std::cerr << "Working on " << printable(queues)
+            << ". Ctrl-C ends it in order, a second one at once.\n";
+}
+
 ExitCode work(Session& session, Work& options) {
   check(options);
   if (!can_run(options.command.front())) {
@@ -192,6 +201,7 @@ ExitCode work(Session& session, Work& options) {
   } else {
     for (const std::string& type : options.types) worker->handle(type, handler);
   }
+  if (!options.quiet && !session.json) greet(options.worker);
   worker->run_until_signal();
   return exit_ok;
 }
