@@ -26,7 +26,7 @@ ExitCode list(Session& session, List& options) {
         options.query.page = page;
         return session.ask([&](Client& client) { return client.list(options.query); });
       },
-      [&](const std::vector<Task>& tasks) { print_tasks(std::cout, tasks, session.look()); });
+      tasks_table(!options.query.queue.empty()), add_task_row);
 }
 
 std::vector<std::string> state_names() {

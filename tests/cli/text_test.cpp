@@ -2,10 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include <sstream>
-
 #include "exit_code.h"
-#include "table.h"
 
 using namespace quern;
 using namespace quern::cli;
@@ -77,20 +74,6 @@ TEST_CASE("a wide character takes two columns, one that joins another none") {
 TEST_CASE("a line with colours is cut by what is seen of it") {
   CHECK(cut("\x1b[31m東京\x1b[0m!", 3) == "\x1b[31m東\x1b[0m");
   CHECK(cut("abc", 3) == "abc");
-}
-
-TEST_CASE("columns are aligned by characters, without trailing blanks") {
-  Table table({{"NAME"}, {"COUNT", Table::Align::right}, {""}});
-  table.add({"ü", "5", ""});
-  table.add({"東京", "5", ""});
-  table.add({"queue", "1234567", "paused"});
-  std::ostringstream out;
-  table.print(out);
-  CHECK(out.str() ==
-        "NAME     COUNT\n"
-        "ü            5\n"
-        "東京         5\n"
-        "queue  1234567  paused\n");
 }
 
 TEST_CASE("the exit status tells refused, not found and unreachable apart") {
