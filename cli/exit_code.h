@@ -14,6 +14,8 @@ enum ExitCode : int {
   exit_not_in_time = 5,   // what was waited for has not happened yet
   exit_interrupted = 130  // by Ctrl-C, as shells have it
 };
+// And for other signals this and their number, where qctl has to put something in order first.
+inline constexpr int exit_signal_base = 128;
 
 ExitCode exit_code_for(ErrorCode code);
 
