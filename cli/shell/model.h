@@ -16,6 +16,8 @@ struct OptionModel {
   bool required = false;
 
   bool is_file() const { return value == "FILE"; }
+  bool is_payload() const { return value == "JSON/@FILE/-"; }
+  bool is_program() const { return value == "PROGRAM"; }
 };
 
 struct CommandModel {
