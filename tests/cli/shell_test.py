@@ -53,6 +53,29 @@ class ShellTest(unittest.TestCase):
                                 text=True)
         self.assertEqual(linted.stdout + linted.stderr, "")
 
+    def test_the_manual_page_says_what_scripts_and_administrators_ask(self):
+        page = subprocess.run(["mandoc", "-T", "utf8"], input=run("man"), capture_output=True,
+                              text=True, check=True).stdout
+        page = re.sub(".\x08", "", page)  # bold and underlined as on a typewriter
+        sections = dict(re.findall(r"^([A-Z][A-Z ]+)\n(.*?)(?=^\S)", page, re.M | re.S))
+        for title, words in {
+                "EXIT STATUS": ["0", "1", "2", "3", "4", "5", "130"],
+                "ENVIRONMENT": ["QUERN_SERVER", "QUERN_TOKEN", "QUERN_PROFILE", "NO_COLOR"],
+                "FILES": ["~/.config/quern/qctl.toml"]}.items():
+            for word in words:
+                self.assertIn(word, sections[title].split(), title)
+        for synopsis in ("qctl work --queue QUEUE [OPTIONS] -- PROGRAM...",
+                         "qctl queue purge --state STATE [OPTIONS] name",
+                         "qctl dead discard [OPTIONS] queue [ids...]",
+                         "qctl completions [OPTIONS] shell"):
+            self.assertIn(f"\n       {synopsis}\n", page)
+
+    def test_help_fits_80_columns_and_names_what_is_required(self):
+        for path, text in tree():
+            self.assertEqual([line for line in text.splitlines() if len(line) > 82], [], path)
+        self.assertIn("Usage: qctl work --queue QUEUE [OPTIONS] -- PROGRAM...\n",
+                      run("work", "--help"))
+
     def test_every_command_has_examples(self):
         for path, text in tree():
             if path and not commands_in(text):

@@ -76,6 +76,14 @@ TEST_CASE("a line with colours is cut by what is seen of it") {
   CHECK(cut("abc", 3) == "abc");
 }
 
+TEST_CASE("running text is broken between words, and a long word stays whole") {
+  CHECK(wrapped("one two three", 7) == "one two\nthree");
+  CHECK(wrapped("one two three", 80) == "one two three");
+  CHECK(wrapped("a longest-word b", 4) == "a\nlongest-word\nb");
+  CHECK(wrapped("Usage: qctl [OPTIONS]", 12, "\n  ") == "Usage: qctl\n  [OPTIONS]");
+  CHECK(wrapped("", 4) == "");
+}
+
 TEST_CASE("the exit status tells refused, not found and unreachable apart") {
   CHECK(exit_code_for(ErrorCode::lease_lost) == 1);
   CHECK(exit_code_for(ErrorCode::invalid_argument) == 1);
