@@ -26,6 +26,15 @@ bool confirm(const std::string& what) {
   return false;
 }
 
+ExitCode nothing_to_do(const Session& session, std::string_view verb) {
+  if (session.json) {
+    print_count(session, verb, 0);
+  } else {
+    std::cout << "There is nothing to do: 0 tasks match\n";
+  }
+  return exit_ok;
+}
+
 void print_count(const Session& session, std::string_view verb, std::uint64_t count) {
   if (session.json) {
     std::cout << "{\"" << verb << "\":" << count << "}\n";

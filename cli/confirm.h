@@ -16,6 +16,9 @@ std::string tasks_text(std::uint64_t count);
 // for yes. Without a terminal to ask on it throws UsageError, which names --yes.
 bool confirm(const std::string& what);
 
+// Instead of a question about no task at all: says that there is nothing to do.
+ExitCode nothing_to_do(const Session& session, std::string_view verb);
+
 // {"purged":3}, or "Purged 3 tasks": `verb` is the name that the HTTP API has for it.
 void print_count(const Session& session, std::string_view verb, std::uint64_t count);
 

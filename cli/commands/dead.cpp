@@ -49,13 +49,10 @@ ExitCode discard(Session& session, Discard& options) {
   DeadFilter filter = options.flags.finish(options.ids, "dead discard");
   if (!options.yes) {
     const Count count = count_matching(session, options, filter);
+    if (count.tasks == 0) return nothing_to_do(session, "discarded");
     if (!confirm("discards " + tasks_text(count.tasks) + " of the dead-letter queue of " +
                  printable(options.queue) + " for good")) {
       return exit_refused;
-    }
-    if (count.tasks == 0) {
-      print_count(session, "discarded", 0);
-      return exit_ok;
     }
     // What dies while the person thinks was not in the count, and stays.
     const Timestamp counted = *count.newest + Duration{1};

@@ -63,8 +63,11 @@ ExitCode purge(Session& session, const Removal& options) {
       count += count_in(queue.counts, state);
       named += (named.empty() ? "" : ", ") + std::string(to_string(state));
     }
+    if (count == 0) return nothing_to_do(session, "purged");
+    // The HTTP API has no bound for a purge, as a time of death is one for a discard.
     if (!confirm("deletes " + tasks_text(count) + " (" + named + ") of queue " +
-                 printable(queue.name) + " for good")) {
+                 printable(queue.name) +
+                 ", and what else is in that state when you answer, for good")) {
       return exit_refused;
     }
   }

@@ -63,10 +63,9 @@ void add_redrive(CLI::App& app, Session& session) {
   options->filter.add_to(*command, "At most so many, those that died first");
   command->add_option("--to-queue", options->options.to_queue, "Into this queue instead")
       ->type_name("QUEUE");
-  command
-      ->add_option("--rate", options->options.rate_per_second,
-                   "So many a second instead of all at once")
-      ->type_name("NUMBER");
+  add_finite(*command, "--rate", options->options.rate_per_second,
+             "So many a second instead of all at once")
+      ->check(more_than_zero());
   add_examples(*command,
                "  qctl redrive 019a9f3c-7d11-7000-8000-2a6f5e0b1c22\n"
                "  qctl redrive emails --error-type SmtpTimeout --rate 50\n"

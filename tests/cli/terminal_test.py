@@ -23,7 +23,7 @@ class TerminalTest(unittest.TestCase):
         for _ in range(3):
             self.server.qctl("submit", "t", "-q", "w")
         asked = self.terminal("queue", "purge", "w", "--state", "ready")
-        asked.read_until("deletes 3 tasks (ready) of queue w for good. Continue? [y/N]")
+        asked.read_until("deletes 3 tasks (ready) of queue w, and what else is in that state when ")
         asked.send("n\n")
         self.assertEqual(asked.status(), 1)
         self.assertEqual(self.ready(), 3)
@@ -32,6 +32,15 @@ class TerminalTest(unittest.TestCase):
         asked.send("y\n")
         self.assertEqual(asked.status(), 0)
         self.assertEqual(self.ready(), 0)
+
+    def test_there_is_no_question_about_nothing(self):
+        self.server.qctl("queue", "set", "w", "--lease", "1m")
+        for command in (["queue", "purge", "w", "--state", "ready"],
+                        ["dead", "discard", "w", "--all"]):
+            asked = self.terminal(*command)
+            self.assertEqual(asked.status(), 0)
+            self.assertIn(b"There is nothing to do", asked.seen)
+            self.assertNotIn(b"[y/N]", asked.seen)
 
     def test_a_discard_counts_what_its_filter_matches(self):
         for type in ("good", "bad", "bad"):
@@ -68,11 +77,16 @@ class TerminalTest(unittest.TestCase):
 
     def test_without_a_terminal_or_yes_nothing_is_removed(self):
         self.server.qctl("submit", "t", "-q", "w")
+        self.server.qctl("submit", "t", "-q", "dead")
+        worker = self.server.start("work", "-q", "dead", "--", "sh", "-c", "exit 65")
+        self.addCleanup(lambda: (worker.kill(), worker.communicate()))
+        eventually(lambda: len(self.server.json("dead", "list", "dead")) == 1, "one is dead")
         for command in (["queue", "purge", "w", "--state", "ready"],
                         ["queue", "delete", "w", "--force"],
-                        ["dead", "discard", "w", "--all"]):
+                        ["dead", "discard", "dead", "--all"]):
             self.assertIn("--yes", self.server.qctl(*command, status=2).stderr)
-        self.assertEqual(self.ready(), 1)
+        self.assertEqual(len(self.server.json("dead", "list", "dead")), 1)
+        self.assertEqual(self.server.json("queue", "get", "w")[0]["counts"]["ready"], 1)
         self.server.qctl("queue", "delete", "w", "--force", "--yes")
         self.server.qctl("queue", "get", "w", status=3)
 
