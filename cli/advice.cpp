@@ -68,6 +68,8 @@ std::string advice(Session& session, ErrorCode code) {
                  : "The server does not know this token.";
     case ErrorCode::forbidden:
       return "The token's role or its queues do not allow this.";
+    case ErrorCode::queue_not_empty:
+      return "With qctl: --force.";
     default:
       return "";
   }

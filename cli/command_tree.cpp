@@ -6,6 +6,7 @@
 
 #include "commands/commands.h"
 #include "commands/options.h"
+#include "help.h"
 #include "quern/version.h"
 
 namespace quern::cli {
@@ -36,6 +37,15 @@ void add_global_options(CLI::App& app, Session& session) {
   add_colour(app, session.colour);
 }
 
+std::string exit_status_text() {
+  std::string text = "Exit status:\n";
+  for (const ExitStatus& exit : exit_statuses) {
+    const std::string status(exit.status);
+    text += "  " + status + std::string(5 - status.size(), ' ') + exit.meaning + "\n";
+  }
+  return text;
+}
+
 void add_commands(CLI::App& app, Session& session) {
   add_submit(app, session);
   add_get(app, session);
@@ -59,6 +69,7 @@ void add_commands(CLI::App& app, Session& session) {
 std::unique_ptr<CLI::App> make_command_tree(Session& session) {
   auto app = std::make_unique<CLI::App>(
       "Looks at a Quern server and acts on it: tasks, queues, dead letters, workers.", "qctl");
+  app->formatter(std::make_shared<HelpFormatter>());  // that of all commands below, too
   app->require_subcommand(1);
   app->fallthrough();  // --json may stand anywhere
   add_global_options(*app, session);
@@ -68,7 +79,7 @@ std::unique_ptr<CLI::App> make_command_tree(Session& session) {
       "  qctl submit send_email '{\"to\": \"ada@example.com\"}' --queue emails --wait 10s\n"
       "  qctl top\n"
       "  qctl work --queue emails -- ./send_email.py\n\n" +
-      std::string(exit_status_text) + "\nqctl COMMAND --help has more.");
+      exit_status_text() + "\nqctl COMMAND --help has more.");
   return app;
 }
 

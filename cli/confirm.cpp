@@ -13,8 +13,10 @@ std::string tasks_text(std::uint64_t count) {
   return grouped(count) + (count == 1 ? " task" : " tasks");
 }
 
+bool can_ask() { return ::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1; }
+
 bool confirm(const std::string& what) {
-  if (::isatty(STDIN_FILENO) != 1 || ::isatty(STDERR_FILENO) != 1) {
+  if (!can_ask()) {
     throw UsageError("this " + what + ", and there is no terminal to ask on: say --yes");
   }
   std::cerr << "This " << what << ". Continue? [y/N] " << std::flush;

@@ -12,6 +12,9 @@ namespace quern::cli {
 // "1 task", "3 tasks", "1,234,567 tasks".
 std::string tasks_text(std::uint64_t count);
 
+// Whether a person is there to be asked.
+bool can_ask();
+
 // Shows `what` ("discards 12 dead tasks of queue emails for good") and asks on the terminal; true
 // for yes. Without a terminal to ask on it throws UsageError, which names --yes.
 bool confirm(const std::string& what);

@@ -106,8 +106,11 @@ void add_submit(CLI::App& app, Session& session) {
   CLI::App* command = app.add_subcommand("submit", "Submit a task and print its id");
   command->add_option("type", task.type,
                       "Which handler runs it; with --batch only for lines that do not say");
-  CLI::Option* payload = command->add_option(
-      "payload", options->payload, "JSON text, @FILE, or - for standard input (default: null)");
+  CLI::Option* payload =
+      command
+          ->add_option("payload", options->payload,
+                       "JSON text, @FILE, or - for standard input (default: null)")
+          ->type_name("JSON/@FILE/-");
   command->add_option("-q,--queue", task.queue, "Queue")->check(not_empty())->capture_default_str();
   command->add_option("-p,--priority", task.priority, "0 to 9, higher first");
   add_duration(*command, "--delay", task.delay, "Not before so long from now");

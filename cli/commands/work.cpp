@@ -214,7 +214,8 @@ void add_work(CLI::App& app, Session& session) {
   CLI::App* command = app.add_subcommand(
       "work", "Run a program for each task of a queue: a worker in any language");
   command->add_option("command", options->command, "The program and its arguments, behind --")
-      ->required();
+      ->required()
+      ->type_name("PROGRAM");
   command->add_option("-q,--queue", worker.queues, "Queue to take tasks from; may be repeated")
       ->required()
       ->allow_extra_args(false)
