@@ -56,16 +56,21 @@ TEST_CASE("a handler that gives up when the grace time is over gives its task ba
 
 TEST_CASE("a grace time without end is not over at once") {
   FakeQuern quern;
-  RunningWorker running(quern, {.grace = Duration::max()});
+  RunningWorker running(quern, {.heartbeat = 100ms, .grace = Duration::max()});
   std::latch started(1);
+  std::latch release(1);
   running.worker.handle("work", [&](Context& context) {
     started.count_down();
-    std::this_thread::sleep_for(200ms);
+    release.wait();
     if (context.stop_requested()) throw Release(0s);
   });
   running.start();
   const std::string id = quern.add("work");
   started.wait();
+  running.worker.stop();
+  const std::size_t beats = quern.heartbeats(id).size();
+  CHECK(quern.eventually([&] { return quern.settled().size() >= beats + 3; }));  // time goes by
+  release.count_down();
   running.stop();
   CHECK(quern.outcome(id)["op"] == "complete");
 }
@@ -74,6 +79,7 @@ TEST_CASE("what is called when a handler is asked to stop may use its context an
   FakeQuern quern;
   RunningWorker running(quern, {.lease = 1s, .heartbeat = 100ms, .grace = 10ms});
   std::latch started(1);
+  std::latch called(1);
   running.worker
       .handle("work",
               [&](Context& context) {
@@ -81,6 +87,7 @@ TEST_CASE("what is called when a handler is asked to stop may use its context an
                   context.deadline();
                   context.progress("1");
                   running.worker.stats();
+                  called.count_down();
                 });
                 started.count_down();
                 wait_for_stop(context);
@@ -98,7 +105,7 @@ TEST_CASE("what is called when a handler is asked to stop may use its context an
     const std::string id = quern.add("work");
     started.wait();
     quern.refuse(problem(503, "store_unavailable"));
-    std::this_thread::sleep_for(1200ms);
+    called.wait();
     quern.clear_refusal();
     CHECK(quern.outcome(id)["op"] == "release");
   }
