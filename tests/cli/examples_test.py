@@ -1,5 +1,6 @@
 """The examples of every --help do what they say when they are pasted into a shell."""
 
+import contextlib
 import os
 import re
 import subprocess
@@ -44,19 +45,33 @@ class ExamplesTest(unittest.TestCase):
             os.makedirs(os.path.join(self.folder, part))
 
     def environment(self):
-        return {"QUERN_SERVER": self.server.url, "HOME": self.folder,
+        return {"QUERN_SERVER": self.server.url, "HOME": self.folder, "MANPAGER": "cat",
                 "PATH": f"{BIN}:{self.folder}:{os.environ['PATH']}"}
+
+    @contextlib.contextmanager
+    def worker(self, *arguments):
+        with subprocess.Popen([QCTL, "work", "-q", *arguments],
+                              env=environment(**self.environment()), stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL) as worker:
+            try:
+                yield
+            finally:
+                worker.terminate()
+
+    def finished(self, task, state):
+        eventually(lambda: self.server.json("get", task)[0]["state"] == state, f"it is {state}")
 
     def prepare(self):
         """What the examples speak of: queues with a dead task, an operation, a task."""
         submitted = self.server.qctl("submit", "t", "-q", "emails", "--correlation-id",
                                      "order-4711").stdout.strip()
-        with subprocess.Popen([QCTL, "work", "-q", "emails", "--", "sh", "-c", "exit 65"],
-                              env=environment(**self.environment()), stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL) as worker:
-            eventually(lambda: self.server.json("get", submitted)[0]["state"] == "dead", "it died")
-            worker.terminate()
-        self.server.qctl("queue", "set", "imports", "--max-attempts", "1")
+        self.server.qctl("queue", "resume", "emails")  # an example before this one pauses it
+        with self.worker("emails", "--", "sh", "-c", "exit 65"):
+            self.finished(submitted, "dead")
+        for command in (["set", "imports", "--max-attempts", "1"],
+                        ["delete", "imports", "--force", "--yes"],  # what an example submitted
+                        ["set", "imports", "--max-attempts", "1"]):
+            self.server.qctl("queue", *command)
         return submitted
 
     def test_each_works_when_it_is_pasted(self):
@@ -71,22 +86,21 @@ class ExamplesTest(unittest.TestCase):
         if "qctl cancel" in example:
             task = self.server.qctl("submit", "t", "-q", "waiting").stdout.strip()
         script = example.replace(ID, task)
-        if ENDLESS.match(example):
-            seen = Terminal(program=["sh", "-c", "exec " + script], cwd=self.folder,
-                            **self.environment())
-            self.addCleanup(seen.close)
-            seen.read_until("emails" if "top" in example else "qctl: ")
-            seen.send("q" if "top" in example else "\x03")
-            self.assertEqual(seen.status(), 0, seen.seen)
-            return
-        # A worker for what waits, and a yes for what asks.
-        with subprocess.Popen([QCTL, "work", "-q", "default", "-q", "emails", "--quiet", "--",
-                               "cat"], env=environment(**self.environment()),
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as worker:
-            try:
-                self.ask_in_a_terminal(script)
-            finally:
-                worker.terminate()
+        if not ENDLESS.match(example):
+            with self.worker("default", "-q", "emails", "--quiet", "--", "cat"):
+                return self.ask_in_a_terminal(script)
+        seen = Terminal(program=["sh", "-c", "exec " + script], cwd=self.folder,
+                        **self.environment())
+        self.addCleanup(seen.close)
+        if example.startswith("qctl top"):
+            seen.read_until("emails")
+            seen.send("q")
+        else:
+            queue = re.search(r"(?:-q|--queue) (\w+)", example)[1]
+            done = self.server.qctl("submit", "t", '{"url": "u"}', "-q", queue).stdout.strip()
+            self.finished(done, "succeeded")
+            seen.send("\x03")
+        self.assertEqual(seen.status(), 0, seen.seen)
 
     def ask_in_a_terminal(self, script):
         seen = Terminal(program=["bash", "-c", f"set -o pipefail; {script}"], cwd=self.folder,
