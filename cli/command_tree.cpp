@@ -18,14 +18,18 @@ void add_global_options(CLI::App& app, Session& session) {
   app.add_option(
          "--server", flags.server,
          "Where the server is; or set QUERN_SERVER (default: " + std::string(default_server) + ")")
+      ->check(not_empty())
       ->type_name("URL");
   app.add_option("--profile", flags.profile,
                  "A server from the configuration file; or set QUERN_PROFILE")
+      ->check(not_empty())
       ->type_name("NAME");
   app.add_option("--token-file", flags.token_file,
                  "File with the token on its first line; or set QUERN_TOKEN to the token")
+      ->check(not_empty())
       ->type_name("FILE");
   app.add_option("--ca-file", flags.ca_file, "PEM of the authorities to trust for https")
+      ->check(not_empty())
       ->type_name("FILE");
   add_duration(app, "--answer-timeout", session.answer_timeout,
                "How long to wait for an answer (default: 30s)");

@@ -31,10 +31,22 @@ ExitCode run(Session& session) {
   }
 }
 
-// The parser stops at the first mistake, which may be before it sees the flag.
-bool asks_for_json(int argc, char** argv) {
+// Whether an option was given, for when the parser stopped at a mistake before it came to it.
+template <typename Is>
+bool was_given(int argc, char** argv, const Is& is) {
   char** const end = std::find(argv, argv + argc, std::string_view("--"));
-  return std::find(argv, end, std::string_view("--json")) != end;
+  return std::any_of(argv, end, is);
+}
+
+bool asks_for_json(int argc, char** argv) {
+  return was_given(argc, argv, [](std::string_view text) { return text == "--json"; });
+}
+
+// People try; and what the parser would say repeats the token.
+bool has_token(int argc, char** argv) {
+  return was_given(argc, argv, [](std::string_view text) {
+    return text == "--token" || text.starts_with("--token=");
+  });
 }
 
 // Help and the version are what was asked for; all else is a mistake.
@@ -49,6 +61,12 @@ ExitCode after_parsing(const CLI::App& app, const CLI::ParseError& error, bool j
 ExitCode parse_and_run(int argc, char** argv) {
   Session session;
   const auto app = make_command_tree(session);
+  if (has_token(argc, argv)) {
+    print_failure(asks_for_json(argc, argv), usage_code,
+                  "a token does not belong on the command line, where every user of this machine "
+                  "can read it: use --token-file, QUERN_TOKEN or a profile");
+    return exit_usage;
+  }
   try {
     app->parse(argc, argv);
   } catch (const CLI::RequiredError& error) {

@@ -65,6 +65,13 @@ CLI::Option* add_finite(CLI::App& app, const std::string& name, std::optional<do
       ->type_name("NUMBER");
 }
 
+CLI::Validator not_empty() {
+  return {[](const std::string& text) {
+            return text.empty() ? std::string("must not be empty") : std::string();
+          },
+          ""};
+}
+
 CLI::Validator more_than_zero() {
   return {[](const std::string& text) {
             double number = 0;

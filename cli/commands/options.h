@@ -25,6 +25,9 @@ CLI::Option* add_choice(CLI::App& app, const std::string& name, std::string& val
 // An option that takes a number; nan and inf are none.
 CLI::Option* add_finite(CLI::App& app, const std::string& name, std::optional<double>& value,
                         const std::string& description);
+// For check(): some text. An empty one comes from a shell variable that is not set, and must not
+// silently mean that the option was not given.
+CLI::Validator not_empty();
 // For check(): a number that is more than 0.
 CLI::Validator more_than_zero();
 // --patience, for commands that wait on purpose.

@@ -81,6 +81,7 @@ void add_batch(CLI::App& command, BatchOptions& batch,
           .add_option("--batch", batch.path,
                       "Submit one task for each line of JSON in FILE, or of standard input (-); a "
                       "line has the fields of POST /tasks")
+          ->check(not_empty())
           ->type_name("FILE");
   for (CLI::Option* option : only_for_one_task) path->excludes(option);
   command
@@ -110,7 +111,7 @@ void add_submit(CLI::App& app, Session& session) {
           ->add_option("payload", options->payload,
                        "JSON text, @FILE, or - for standard input (default: null)")
           ->type_name("JSON/@FILE/-");
-  command->add_option("-q,--queue", task.queue, "Queue")->capture_default_str();
+  command->add_option("-q,--queue", task.queue, "Queue")->check(not_empty())->capture_default_str();
   command->add_option("-p,--priority", task.priority, "0 to 9, higher first");
   add_duration(*command, "--delay", task.delay, "Not before so long from now");
   add_time(*command, "--run-at", task.run_at, "Not before this time");
@@ -119,10 +120,14 @@ void add_submit(CLI::App& app, Session& session) {
   command->add_option("--max-attempts", task.max_attempts, "Attempts before it is dead");
   add_duration(*command, "--lease", task.lease, "How long a worker holds it without a heartbeat");
   add_duration(*command, "--timeout", task.timeout, "Hard limit of one attempt");
-  CLI::Option* key = command->add_option("-k,--key", task.idempotency_key,
-                                         "Idempotency key: the same key again is the same task");
-  command->add_option("--correlation-id", task.correlation_id,
-                      "Groups the tasks of one business operation");
+  CLI::Option* key = command
+                         ->add_option("-k,--key", task.idempotency_key,
+                                      "Idempotency key: the same key again is the same task")
+                         ->check(not_empty());
+  command
+      ->add_option("--correlation-id", task.correlation_id,
+                   "Groups the tasks of one business operation")
+      ->check(not_empty());
   command->add_option("-m,--metadata", options->metadata, "name=value, as often as you like")
       ->allow_extra_args(false);
   CLI::Option* wait = add_duration(*command, "--wait", options->waiting.timeout,

@@ -89,7 +89,7 @@ class Report {
       json.begin_object().key("id").string(task.id).key("type").string(task.type);
       json.key("attempt").number(task.attempts).key("outcome").string(outcome);
       json.key("duration_ms").number(std::int64_t{took.count()}).end_object();
-      std::cout << text << std::endl;
+      std::cout << one_line(text) << std::endl;
     } else {
       std::cout << printable(task.id) << "  " << printable(task.type) << "  attempt "
                 << task.attempts << "  " << shortened(outcome, 100) << " after "
@@ -174,6 +174,15 @@ std::unique_ptr<Worker> make_worker(Client& client, const WorkerOptions& options
   }
 }
 
+// A person would else look at nothing until the first task comes.
+void greet(const WorkerOptions& worker) {
+  if (::isatty(STDERR_FILENO) != 1) return;
+  std::string queues;
+  for (const std::string& queue : worker.queues) queues += (queues.empty() ? "" : ", ") + queue;
+  std::cerr << "Working on " << printable(queues)
+            << ". Ctrl-C ends it in order, a second one at once.\n";
+}
+
 ExitCode work(Session& session, Work& options) {
   check(options);
   if (!can_run(options.command.front())) {
@@ -192,6 +201,7 @@ ExitCode work(Session& session, Work& options) {
   } else {
     for (const std::string& type : options.types) worker->handle(type, handler);
   }
+  if (!options.quiet && !session.json) greet(options.worker);
   worker->run_until_signal();
   return exit_ok;
 }

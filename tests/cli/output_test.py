@@ -90,6 +90,20 @@ class OutputTest(unittest.TestCase):
             self.assertTrue(stderr.startswith("qctl: "), stderr)
             self.assertIn(said, stderr)
 
+    def test_an_empty_value_is_not_taken_for_an_option_that_was_not_given(self):
+        for option in ("--key", "--correlation-id", "--queue", "--server", "--profile",
+                       "--token-file", "--ca-file", "--batch"):
+            with self.subTest(option):
+                said = run("submit", *(["t"] if option != "--batch" else []), option, "",
+                           status=2).stderr
+                self.assertIn(f"{option}: must not be empty", said)
+
+    def test_a_token_on_the_command_line_is_refused_and_not_repeated(self):
+        for arguments in (["queues", "--token", "s3cret"], ["--token=s3cret", "queues"]):
+            said = run(*arguments, status=2).stderr
+            self.assertIn("--token-file", said)
+            self.assertNotIn("s3cret", said)
+
     def test_numbers_that_make_no_sense_are_usage_errors(self):
         for arguments in (["dead", "discard", "w", "--limit", "0"],
                           ["dead", "discard", "w", "--limit", "-1"],

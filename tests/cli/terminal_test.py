@@ -33,6 +33,12 @@ class TerminalTest(unittest.TestCase):
         self.assertEqual(asked.status(), 0)
         self.assertEqual(self.ready(), 0)
 
+    def test_a_worker_says_what_it_waits_for_and_ctrl_c_ends_it(self):
+        worker = self.terminal("work", "-q", "w", "--", "true")
+        worker.read_until("Working on w. Ctrl-C ends it in order")
+        worker.send("\x03")
+        self.assertEqual(worker.status(), 0)
+
     def test_there_is_no_question_about_nothing(self):
         self.server.qctl("queue", "set", "w", "--lease", "1m")
         for command in (["queue", "purge", "w", "--state", "ready"],

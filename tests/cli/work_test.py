@@ -177,13 +177,16 @@ class WorkTest(unittest.TestCase):
             out.write("go\n")
 
     def runs(self):
-        with open(os.path.join(self.folder, "runs")) as written:
-            return written.read().split()
+        """The processes of the program so far; a line is there once its end is."""
+        path = os.path.join(self.folder, "runs")
+        if not os.path.exists(path):
+            return []
+        with open(path) as written:
+            return written.read().split("\n")[:-1]
 
     def started(self, id):
         """The worker runs the program: its process."""
-        eventually(lambda: os.path.exists(os.path.join(self.folder, "runs")), "the program runs")
-        return self.runs()[0]
+        return eventually(self.runs, "the program runs")[0]
 
     def test_a_server_that_is_killed_and_comes_back_gets_the_result_of_what_ran(self):
         gate = self.gate()
