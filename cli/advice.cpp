@@ -23,7 +23,7 @@ void print_json(const ApiError& error) {
     json.end_array();
   }
   json.end_object();
-  std::cerr << text << '\n';
+  std::cerr << one_line(text) << std::endl;
 }
 
 // The words of a server that does not know what we ask for, as one of another version would not.
@@ -68,6 +68,8 @@ std::string advice(Session& session, ErrorCode code) {
                  : "The server does not know this token.";
     case ErrorCode::forbidden:
       return "The token's role or its queues do not allow this.";
+    case ErrorCode::queue_not_empty:
+      return "With qctl: --force.";
     default:
       return "";
   }
@@ -78,6 +80,22 @@ void print_line(const std::string& text) {
 }
 
 }  // namespace
+
+void print_failure(bool json, std::string_view code, const std::string& detail) {
+  if (!json) {
+    std::cerr << "qctl: " << printable(detail) << std::endl;
+    return;
+  }
+  std::string text;
+  JsonWriter(text)
+      .begin_object()
+      .key("code")
+      .string(code)
+      .key("detail")
+      .string(detail)
+      .end_object();
+  std::cerr << one_line(text) << std::endl;
+}
 
 void print_error(Session& session, const ApiError& error) {
   if (session.json) return print_json(error);

@@ -13,8 +13,10 @@ std::string tasks_text(std::uint64_t count) {
   return grouped(count) + (count == 1 ? " task" : " tasks");
 }
 
+bool can_ask() { return ::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1; }
+
 bool confirm(const std::string& what) {
-  if (::isatty(STDIN_FILENO) != 1 || ::isatty(STDERR_FILENO) != 1) {
+  if (!can_ask()) {
     throw UsageError("this " + what + ", and there is no terminal to ask on: say --yes");
   }
   std::cerr << "This " << what << ". Continue? [y/N] " << std::flush;
@@ -24,6 +26,15 @@ bool confirm(const std::string& what) {
   if (answer == "y" || answer == "Y" || answer == "yes") return true;
   std::cerr << "Nothing was done.\n";
   return false;
+}
+
+ExitCode nothing_to_do(const Session& session, std::string_view verb) {
+  if (session.json) {
+    print_count(session, verb, 0);
+  } else {
+    std::cout << "There is nothing to do: 0 tasks match\n";
+  }
+  return exit_ok;
 }
 
 void print_count(const Session& session, std::string_view verb, std::uint64_t count) {

@@ -14,18 +14,24 @@ enum ExitCode : int {
   exit_not_in_time = 5,   // what was waited for has not happened yet
   exit_interrupted = 130  // by Ctrl-C, as shells have it
 };
+// And for other signals this and their number, where qctl has to put something in order first.
+inline constexpr int exit_signal_base = 128;
 
 ExitCode exit_code_for(ErrorCode code);
 
 // For --help and the manual page.
-inline constexpr const char* exit_status_text =
-    "Exit status:\n"
-    "  0    done\n"
-    "  1    refused by the server, declined by you, or the task did not succeed\n"
-    "  2    the command line or the configuration makes no sense\n"
-    "  3    no such task or queue\n"
-    "  4    no answer, or not one of a Quern server\n"
-    "  5    not finished in the time that was given\n"
-    "  130  interrupted (Ctrl-C)\n";
+struct ExitStatus {
+  const char* status;
+  const char* meaning;
+};
+inline constexpr ExitStatus exit_statuses[] = {
+    {"0", "done"},
+    {"1", "refused by the server, declined by you, or the task did not succeed"},
+    {"2", "the command line or the configuration makes no sense"},
+    {"3", "no such task or queue"},
+    {"4", "no answer, or not one of a Quern server"},
+    {"5", "not finished in the time that was given"},
+    {"130", "interrupted (Ctrl-C)"},
+};
 
 }  // namespace quern::cli

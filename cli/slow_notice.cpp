@@ -1,6 +1,5 @@
 #include "slow_notice.h"
 
-#include <chrono>
 #include <condition_variable>
 #include <iostream>
 #include <mutex>
@@ -15,8 +14,7 @@ SlowNotice::SlowNotice(std::string text) {
     std::mutex mutex;
     std::condition_variable_any wake;
     std::unique_lock lock(mutex);
-    // Long enough that a busy server is not complained about, short enough to answer "is it hung?".
-    wake.wait_for(lock, stop, std::chrono::seconds{3}, [] { return false; });
+    wake.wait_for(lock, stop, slow_after, [] { return false; });
     if (!stop.stop_requested()) std::cerr << text << std::endl;
   });
 }

@@ -123,6 +123,28 @@ std::size_t columns(std::string_view text) {
   return taken;
 }
 
+std::string wrapped(std::string_view text, std::size_t columns_max, std::string_view line_end) {
+  std::string out;
+  const std::size_t indent = line_end.size() - 1;  // of all lines but the first
+  std::size_t taken = 0;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(' '), text.size());
+    const std::string_view word = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    const std::size_t needed = columns(word);
+    if (taken != 0 && taken + 1 + needed > columns_max) {
+      out += line_end;
+      taken = indent;
+    } else if (taken != 0) {
+      out += ' ';
+      ++taken;
+    }
+    out += word;
+    taken += needed;
+  }
+  return out;
+}
+
 std::string grouped(std::uint64_t number) {
   std::string text = std::to_string(number);
   for (std::size_t at = text.size(); at > 3;) text.insert(at -= 3, ",");

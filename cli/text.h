@@ -30,6 +30,10 @@ std::string cut(std::string_view line, std::size_t columns_max);
 // Columns that printable text takes on a terminal.
 std::size_t columns(std::string_view text);
 
+// Running text in lines of at most `columns_max` columns, but for words that are longer.
+std::string wrapped(std::string_view text, std::size_t columns_max,
+                    std::string_view line_end = "\n");
+
 // "1,234,567"
 std::string grouped(std::uint64_t number);
 

@@ -9,7 +9,8 @@ include(CMakePackageConfigHelpers)
 set(package_parts quern_sdk quern_protocol quern_asio)
 set(package_objects)
 foreach(part IN LISTS package_parts)
-  list(APPEND package_objects $<TARGET_OBJECTS:${part}>)
+  # A precompiled header counts as an object, but is none.
+  list(APPEND package_objects "$<FILTER:$<TARGET_OBJECTS:${part}>,EXCLUDE,cmake_pch>")
   # A unique symbol cannot be made local.
   target_compile_options(${part} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)
 endforeach()

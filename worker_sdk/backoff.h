@@ -17,7 +17,7 @@ class Backoff {
   // Between half of the present ceiling and all of it; the ceiling then doubles.
   Duration next() {
     std::uniform_int_distribution<Duration::rep> jitter(ceiling_.count() / 2, ceiling_.count());
-    const Duration delay{jitter(random_)};
+    const Duration delay{jitter(random())};
     ceiling_ = std::min(max_, ceiling_ * 2);
     return delay;
   }
@@ -28,15 +28,20 @@ class Backoff {
     const Duration delay = next();
     if (retry_after <= Duration{0}) return delay;
     std::uniform_int_distribution<Duration::rep> jitter(0, ceiling.count());
-    return retry_after + Duration{jitter(random_)};
+    return retry_after + Duration{jitter(random())};
   }
   void reset() { ceiling_ = first_; }
 
  private:
+  // Seeded at the first use, since every call to the server has a Backoff and few need it.
+  static std::minstd_rand& random() {
+    thread_local std::minstd_rand generator{std::random_device{}()};
+    return generator;
+  }
+
   Duration first_;
   Duration max_;
   Duration ceiling_;
-  std::minstd_rand random_{std::random_device{}()};
 };
 
 }  // namespace quern::sdk

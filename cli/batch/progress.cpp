@@ -8,9 +8,13 @@
 
 #include <algorithm>
 #include <iostream>
+#include <utility>
 
+#include "advice.h"
+#include "confirm.h"
 #include "exit_code.h"
 #include "look.h"
+#include "slow_notice.h"
 #include "text.h"
 
 namespace quern::cli {
@@ -18,8 +22,6 @@ namespace {
 
 // Quick enough to look alive, slow enough to cost nothing.
 constexpr int redraw_ms = 100;
-// A server that has not answered for so long is mentioned.
-constexpr std::chrono::seconds quiet_max{3};
 constexpr std::size_t bar_columns = 24;
 
 }  // namespace
@@ -32,10 +34,8 @@ std::string how_to_go_on(std::uint64_t line) {
          std::to_string(line + 1) + " skips what is there.";
 }
 
-BatchProgress::BatchProgress(std::optional<std::uint64_t> bytes_total)
-    : bytes_total_(bytes_total),
-      terminal_(::isatty(STDERR_FILENO) == 1),
-      advanced_at_(Clock::now().time_since_epoch().count()) {
+BatchProgress::BatchProgress(ProgressOptions options)
+    : options_(std::move(options)), terminal_(::isatty(STDERR_FILENO) == 1) {
   sigset_t set;
   ::sigemptyset(&set);
   ::sigaddset(&set, SIGINT);
@@ -54,11 +54,34 @@ BatchProgress::~BatchProgress() {
   ::close(signals_);
 }
 
+void BatchProgress::wait_for_input() {
+  const std::lock_guard lock(mutex_);
+  server_awaited_ = false;
+  waiting_since_ = Clock::now();
+}
+
+void BatchProgress::wait_for_server() {
+  const std::lock_guard lock(mutex_);
+  server_awaited_ = true;
+  waiting_since_ = Clock::now();
+}
+
+void BatchProgress::trouble(const std::optional<std::string>& why) {
+  const std::lock_guard lock(mutex_);
+  trouble_ = why;
+  if (why && !said_) {
+    say(*why + "; trying again for up to " + exact_text(options_.patience));
+    said_ = true;
+  }
+}
+
 void BatchProgress::advance(std::uint64_t tasks, std::uint64_t bytes, std::uint64_t line) {
   tasks_ += tasks;
   bytes_ = bytes;
   line_ = line;
-  advanced_at_ = Clock::now().time_since_epoch().count();
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(said_, false)) say("the server answers again");
+  waiting_since_ = Clock::now();
 }
 
 void BatchProgress::show_until_done() {
@@ -68,6 +91,7 @@ void BatchProgress::show_until_done() {
     if (polled[0].revents != 0) interrupted();
     if (polled[1].revents != 0) break;
     draw();
+    say_when_silent();
   }
   if (terminal_) std::cerr << "\r\x1b[K" << std::flush;
 }
@@ -79,15 +103,27 @@ void BatchProgress::draw() {
   std::cerr << "\r" + shortened(text(), columns_max) + "\x1b[K" << std::flush;
 }
 
-std::string BatchProgress::text() const {
-  const auto now = Clock::now();
-  const double seconds = std::chrono::duration<double>(now - started_).count();
+void BatchProgress::say_when_silent() {
+  const std::lock_guard lock(mutex_);
+  if (said_ || !server_awaited_ || Clock::now() - waiting_since_ < slow_after) return;
+  said_ = true;
+  say(printable(options_.server) + " has not answered yet; waiting up to " +
+      exact_text(options_.patience));
+}
+
+// A terminal has it in the bar.
+void BatchProgress::say(const std::string& line) const {
+  if (!terminal_ && !options_.json) std::cerr << "qctl: " + printable(line) + "\n" << std::flush;
+}
+
+std::string BatchProgress::text() {
+  const double seconds = std::chrono::duration<double>(Clock::now() - started_).count();
   const std::uint64_t tasks = tasks_;
   const auto rate = static_cast<std::uint64_t>(static_cast<double>(tasks) / std::max(seconds, 0.1));
   std::string text;
-  if (bytes_total_ && *bytes_total_ != 0) {
+  if (options_.bytes_total && *options_.bytes_total != 0) {
     const double done =
-        std::min(1.0, static_cast<double>(bytes_) / static_cast<double>(*bytes_total_));
+        std::min(1.0, static_cast<double>(bytes_) / static_cast<double>(*options_.bytes_total));
     const auto filled = static_cast<std::size_t>(done * bar_columns);
     text += "[" + std::string(filled, '#') + std::string(bar_columns - filled, '.') + "] " +
             std::to_string(static_cast<int>(done * 100)) + " %  ";
@@ -96,20 +132,29 @@ std::string BatchProgress::text() const {
       text += duration_text(left) + " left  ";
     }
   }
-  text += grouped(tasks) + " tasks  " + grouped(rate) + "/s";
-  const Clock::time_point advanced{Clock::duration{advanced_at_.load()}};
-  if (now - advanced > quiet_max) {
-    text +=
-        "  no answer for " + duration_text(std::chrono::duration_cast<Duration>(now - advanced));
-  }
-  return text;
+  return text + tasks_text(tasks) + "  " + grouped(rate) + "/s" + waiting_text();
+}
+
+std::string BatchProgress::waiting_text() {
+  const std::lock_guard lock(mutex_);
+  const auto waiting = Clock::now() - waiting_since_;
+  if (waiting < slow_after) return "";
+  const std::string since = duration_text(std::chrono::duration_cast<Duration>(waiting));
+  if (!server_awaited_) return "  waiting for input for " + since;
+  return "  no answer for " + since + (trouble_ ? ": " + *trouble_ : "");
 }
 
 // Everything that was answered is durable, and the keys make the rest safe to repeat: there is
 // nothing to wait for.
 void BatchProgress::interrupted() {
   std::cout.flush();
-  std::cerr << (terminal_ ? "\r\x1b[K" : "") << "Interrupted. " << how_to_go_on(line_) << std::endl;
+  if (terminal_) std::cerr << "\r\x1b[K";
+  const std::string how = how_to_go_on(line_);
+  if (options_.json) {
+    print_failure(true, "interrupted", how);
+  } else {
+    std::cerr << "Interrupted. " << how << std::endl;
+  }
   ::_exit(exit_interrupted);
 }
 

@@ -14,7 +14,9 @@ struct BatchOptions {
   std::uint64_t from_line = 1;
 };
 
-// `defaults` is what the command line says of every task.
-ExitCode submit_batch(Session& session, const BatchOptions& options, const NewTask& defaults);
+// `defaults` is what the command line says of every task; `patience`: how long a server that is
+// away or full is waited for.
+ExitCode submit_batch(Session& session, const BatchOptions& options, const NewTask& defaults,
+                      Duration patience);
 
 }  // namespace quern::cli

@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "commands/commands.h"
-#include "commands/dead_filter.h"
+#include "commands/dead_count.h"
 #include "commands/options.h"
 #include "commands/task_text.h"
 #include "confirm.h"
@@ -21,45 +21,16 @@ struct Discard {
   bool yes = false;
 };
 
-struct Count {
-  std::uint64_t tasks = 0;
-  std::optional<Timestamp> newest;  // death among all that are there
-};
-
-// The HTTP API has no count by filter, so this looks at all.
-Count count_matching(Session& session, Discard& options, const DeadFilter& filter) {
-  Count count;
-  PageOptions page{.limit = 1'000};
-  do {
-    const auto answer =
-        session.ask([&](Client& client) { return client.dead_list(options.queue, page); });
-    for (const Task& task : answer.items) {
-      if (!count.newest) count.newest = task.finished_at;  // the last to die comes first
-      const bool named = filter.all || std::find(filter.ids.begin(), filter.ids.end(), task.id) !=
-                                           filter.ids.end();
-      if (named && options.flags.matches(task)) ++count.tasks;
-    }
-    page.cursor = answer.next_cursor;
-  } while (!page.cursor.empty());
-  if (filter.limit) count.tasks = std::min(count.tasks, *filter.limit);
-  return count;
-}
-
 ExitCode discard(Session& session, Discard& options) {
   DeadFilter filter = options.flags.finish(options.ids, "dead discard");
   if (!options.yes) {
-    const Count count = count_matching(session, options, filter);
+    const DeadCount count = count_dead(session, options.queue, options.flags, filter);
+    if (count.tasks == 0) return nothing_to_do(session, "discarded");
     if (!confirm("discards " + tasks_text(count.tasks) + " of the dead-letter queue of " +
                  printable(options.queue) + " for good")) {
       return exit_refused;
     }
-    if (count.tasks == 0) {
-      print_count(session, "discarded", 0);
-      return exit_ok;
-    }
-    // What dies while the person thinks was not in the count, and stays.
-    const Timestamp counted = *count.newest + Duration{1};
-    filter.before = filter.before ? std::min(*filter.before, counted) : counted;
+    filter = of_the_counted(std::move(filter), count);
   }
   const std::uint64_t discarded =
       session.ask([&](Client& client) { return client.dead_discard(options.queue, filter); });

@@ -12,7 +12,9 @@ void DeadFlags::add_to(CLI::App& app, const std::string& limit_description) {
   app.add_option("--error-type", filter_.error_type, "Only those with this last error's type")
       ->type_name("TYPE");
   add_time(app, "--before", filter_.before, "Only those that died before");
-  app.add_option("--limit", filter_.limit, limit_description)->type_name("NUMBER");
+  app.add_option("--limit", filter_.limit, limit_description)
+      ->check(more_than_zero())
+      ->type_name("NUMBER");
 }
 
 void DeadFlags::add_all(CLI::App& app) {

@@ -5,8 +5,8 @@
 #include "commands/commands.h"
 #include "commands/dead_filter.h"
 #include "commands/options.h"
+#include "commands/pages.h"
 #include "commands/task_text.h"
-#include "table.h"
 #include "text.h"
 
 namespace quern::cli {
@@ -22,17 +22,25 @@ struct DeadList {
   std::string cursor;
 };
 
-void print_dead(const std::vector<Task>& tasks, const Look& look) {
-  Table table({{"ID"}, {"TYPE"}, {"REASON"}, {"ATTEMPTS"}, {"DIED"}, {"LAST ERROR"}});
-  for (const Task& task : tasks) {
-    table.add({printable(task.id),
-               shortened(task.type, 24),
-               {std::string(to_string(task.dead_reason)), Colour::red},
-               attempts_text(task),
-               task.finished_at ? relative_text(*task.finished_at, wall_clock_now()) : "-",
-               task.last_error ? error_text(*task.last_error) : ""});
-  }
-  table.print(std::cout, look);
+Table dead_table() {
+  return Table({{.title = "ID"},
+                {.title = "TYPE", .rank = 2, .width_min = 12},
+                {.title = "REASON", .rank = 4, .width_narrow = 3},
+                {.title = "ATTEMPTS", .rank = 5},
+                {.title = "DIED", .rank = 3},
+                {.title = "LAST ERROR", .rank = 1, .width_min = 20}});
+}
+
+void add_dead_row(Table& table, const Task& task) {
+  table.add({printable(task.id),
+             printable(task.type),
+             {std::string(to_string(task.dead_reason)), Colour::red},
+             attempts_text(task),
+             task.finished_at ? relative_text(*task.finished_at, wall_clock_now()) : "-",
+             // Says why also where there is no room for REASON.
+             task.last_error
+                 ? error_text(*task.last_error)
+                 : Table::Cell("(" + std::string(to_string(task.dead_reason)) + ")", Colour::dim)});
 }
 
 // The server lists without filters, so what does not match is dropped here. With a filter whole
@@ -42,6 +50,7 @@ ExitCode list_dead(Session& session, DeadList& options) {
   const std::uint64_t wanted =
       options.all ? UINT64_MAX : options.filter.limit().value_or(shown_default);
   const bool filtered = options.filter.selects();
+  Listing listing(session, dead_table());
   std::uint64_t shown = 0;
   bool more = false;
   PageOptions page{.cursor = options.cursor};
@@ -51,22 +60,16 @@ ExitCode list_dead(Session& session, DeadList& options) {
                  : static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted - shown, page_max));
     const auto answer =
         session.ask([&](Client& client) { return client.dead_list(options.queue, page); });
-    std::vector<Task> matching;
     for (const Task& task : answer.items) {
       if (!options.filter.matches(task)) continue;
-      more = shown + matching.size() == wanted;
+      more = shown == wanted;
       if (more) break;
-      matching.push_back(task);
-    }
-    shown += matching.size();
-    if (session.json) {
-      for (const Task& task : matching) std::cout << one_line(to_json(task)) << '\n';
-    } else if (!matching.empty()) {
-      print_dead(matching, session.look());
+      listing.add(task, add_dead_row);
+      ++shown;
     }
     page.cursor = answer.next_cursor;
   } while (!page.cursor.empty() && !more && (filtered || shown < wanted));
-  if (shown == 0 && !session.json) std::cout << "No dead tasks.\n";
+  listing.finish(filtered ? "No dead tasks match." : "No dead tasks.");
   if (filtered && more) {
     std::cerr << "There is more: a higher --limit, or --all\n";
   } else if (!page.cursor.empty()) {

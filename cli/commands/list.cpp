@@ -26,7 +26,7 @@ ExitCode list(Session& session, List& options) {
         options.query.page = page;
         return session.ask([&](Client& client) { return client.list(options.query); });
       },
-      [&](const std::vector<Task>& tasks) { print_tasks(std::cout, tasks, session.look()); });
+      tasks_table(!options.query.queue.empty()), add_task_row);
 }
 
 std::vector<std::string> state_names() {
@@ -39,8 +39,9 @@ std::vector<std::string> state_names() {
 
 void add_list(CLI::App& app, Session& session) {
   auto options = std::make_shared<List>();
-  CLI::App* command =
-      app.add_subcommand("list", "List tasks of a queue or a business operation, oldest first");
+  CLI::App* command = app.add_subcommand("list",
+                                         "List tasks of a queue or a business operation, oldest "
+                                         "first; needs --queue or --correlation-id");
   command->add_option("-q,--queue", options->query.queue, "Queue");
   command->add_option("--correlation-id", options->query.correlation_id,
                       "All tasks of one business operation, over all queues");

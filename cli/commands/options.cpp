@@ -1,5 +1,6 @@
 #include "commands/options.h"
 
+#include <cmath>
 #include <map>
 
 #include "text.h"
@@ -51,6 +52,35 @@ CLI::Option* add_time(CLI::App& app, const std::string& name, std::optional<Time
       ->type_name("TIME");
 }
 
+CLI::Option* add_finite(CLI::App& app, const std::string& name, std::optional<double>& value,
+                        const std::string& description) {
+  return app
+      .add_option_function<double>(
+          name,
+          [&value, name](double number) {
+            if (!std::isfinite(number)) throw CLI::ValidationError(name, "must be a finite number");
+            value = number;
+          },
+          description)
+      ->type_name("NUMBER");
+}
+
+CLI::Validator not_empty() {
+  return {[](const std::string& text) {
+            return text.empty() ? std::string("must not be empty") : std::string();
+          },
+          ""};
+}
+
+CLI::Validator more_than_zero() {
+  return {[](const std::string& text) {
+            double number = 0;
+            const bool positive = CLI::detail::lexical_cast(text, number) && number > 0;
+            return positive ? std::string() : "\"" + text + "\" is not a number above 0";
+          },
+          ""};
+}
+
 CLI::Option* add_choice(CLI::App& app, const std::string& name, std::string& value,
                         const std::vector<std::string>& choices, const std::string& description) {
   std::string joined;
@@ -62,6 +92,12 @@ CLI::Option* add_choice(CLI::App& app, const std::string& name, std::string& val
       },
       "");
   return app.add_option(name, value, description)->check(is_choice)->type_name(joined);
+}
+
+void add_patience(CLI::App& app, Duration& patience) {
+  add_duration(app, "--patience", patience,
+               "How long to wait for a server that is away, starting again or full (default: " +
+                   exact_text(patience) + ")");
 }
 
 void add_colour(CLI::App& app, ColourWhen& when) {

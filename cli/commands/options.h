@@ -22,6 +22,16 @@ CLI::Option* add_time(CLI::App& app, const std::string& name, std::optional<Time
 // An option that takes one of `choices`; --help and the completions name them.
 CLI::Option* add_choice(CLI::App& app, const std::string& name, std::string& value,
                         const std::vector<std::string>& choices, const std::string& description);
+// An option that takes a number; nan and inf are none.
+CLI::Option* add_finite(CLI::App& app, const std::string& name, std::optional<double>& value,
+                        const std::string& description);
+// For check(): some text. An empty one comes from a shell variable that is not set, and must not
+// silently mean that the option was not given.
+CLI::Validator not_empty();
+// For check(): a number that is more than 0.
+CLI::Validator more_than_zero();
+// --patience, for commands that wait on purpose.
+void add_patience(CLI::App& app, Duration& patience);
 void add_colour(CLI::App& app, ColourWhen& when);
 // -y, --yes
 void add_yes(CLI::App& app, bool& yes);

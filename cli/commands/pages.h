@@ -3,30 +3,65 @@
 
 #include <iostream>
 #include <string_view>
+#include <utility>
 
 #include "commands/options.h"
 #include "session.h"
+#include "table.h"
 
 namespace quern::cli {
 
-// `ask(PageOptions)` gets a page; `print(items)` shows it to a person. With --json each item is one
-// line of JSON. `nothing` is said when there is none.
-template <typename Ask, typename Print>
-ExitCode show_pages(const Session& session, PageFlags page, std::string_view nothing,
-                    const Ask& ask, const Print& print) {
-  bool any = false;
-  for (;;) {
-    const auto answer = ask(page.options);
-    if (session.json) {
-      for (const auto& item : answer.items) std::cout << one_line(to_json(item)) << '\n';
-    } else if (!answer.items.empty()) {
-      print(answer.items);
+// Shows items one after the other: with --json each as a line, else as the rows of one table, whose
+// columns are as wide as the first rows_at_once need.
+class Listing {
+ public:
+  Listing(const Session& session, Table table) : session_(session), table_(std::move(table)) {}
+  // Also what came before a page that failed is shown.
+  ~Listing() { flush(); }
+  Listing(const Listing&) = delete;
+  Listing& operator=(const Listing&) = delete;
+
+  // `add_row(table, item)` makes one row of it.
+  template <typename Item, typename AddRow>
+  void add(const Item& item, const AddRow& add_row) {
+    any_ = true;
+    if (session_.json) {
+      std::cout << one_line(to_json(item)) << '\n';
+      return;
     }
-    any = any || !answer.items.empty();
-    page.options.cursor = answer.next_cursor;
-    if (answer.next_cursor.empty() || !page.all) break;
+    add_row(table_, item);
+    if (table_.size() >= rows_at_once) flush();
   }
-  if (!any && !session.json) std::cout << nothing << '\n';
+
+  // At the end; `nothing` is said to a person when there was none.
+  void finish(std::string_view nothing) {
+    flush();
+    if (!any_ && !session_.json) std::cout << nothing << '\n';
+  }
+
+ private:
+  static constexpr std::size_t rows_at_once = 1'000;
+
+  void flush() {
+    if (table_.size() != 0) table_.print(std::cout, session_.look());
+  }
+
+  const Session& session_;
+  Table table_;
+  bool any_ = false;
+};
+
+// `ask(PageOptions)` gets a page of items, of which `add_row(table, item)` makes rows.
+template <typename Ask, typename AddRow>
+ExitCode show_pages(const Session& session, PageFlags page, std::string_view nothing,
+                    const Ask& ask, Table table, const AddRow& add_row) {
+  Listing listing(session, std::move(table));
+  do {
+    const auto answer = ask(page.options);
+    for (const auto& item : answer.items) listing.add(item, add_row);
+    page.options.cursor = answer.next_cursor;
+  } while (page.all && !page.options.cursor.empty());
+  listing.finish(nothing);
   if (!page.options.cursor.empty()) {
     std::cerr << "There is more: --cursor " << page.options.cursor << ", or --all\n";
   }

@@ -27,14 +27,16 @@ class SettingsPatch {
   SettingsPatch() { json_.begin_object(); }
 
   void add_to(CLI::App& command) {
-    add_number(command, "--max-attempts", "max_attempts", "Attempts before a task is dead");
+    add_number(command, "--max-attempts", "max_attempts", Unset::by_default,
+               "Attempts before a task is dead");
     add_durations(command);
-    add_number(command, "--max-backlog", "max_backlog", "Unfinished tasks it may hold, or none");
+    add_number(command, "--max-backlog", "max_backlog", Unset::none,
+               "Unfinished tasks it may hold, or none");
     add_choice(command, "--retry-strategy", strategy_, {"exponential", "linear", "fixed"},
                "How the wait between attempts grows");
     add_duration(command, "--retry-base", base_, "The first wait");
     add_duration(command, "--retry-max", max_, "The longest wait");
-    command.add_option("--retry-factor", factor_, "What exponential waits grow by");
+    add_finite(command, "--retry-factor", factor_, "What exponential waits grow by");
     add_choice(command, "--retry-jitter", jitter_, {"yes", "no"},
                "Whether the waits are spread at random");
   }
@@ -47,53 +49,64 @@ class SettingsPatch {
   }
 
  private:
+  // Without a value some limits do not hold; others have none but their default.
+  enum class Unset { none, by_default };
+
   void add_durations(CLI::App& command) {
-    add_duration_or_none(command, "--lease", "lease_ms",
+    add_duration_setting(command, "--lease", "lease_ms", Unset::by_default,
                          "How long a worker holds a task without a heartbeat");
-    add_duration_or_none(command, "--timeout", "timeout_ms", "Hard limit of one attempt, or none");
-    add_duration_or_none(command, "--ttl", "ttl_ms", "Within which a task must start, or none");
-    add_duration_or_none(command, "--retention", "retention_ms",
+    add_duration_setting(command, "--timeout", "timeout_ms", Unset::none,
+                         "Hard limit of one attempt, or none");
+    add_duration_setting(command, "--ttl", "ttl_ms", Unset::none,
+                         "Within which a task must start, or none");
+    add_duration_setting(command, "--retention", "retention_ms", Unset::by_default,
                          "How long finished tasks are kept");
-    add_duration_or_none(command, "--dead-retention", "dead_retention_ms",
+    add_duration_setting(command, "--dead-retention", "dead_retention_ms", Unset::none,
                          "How long dead tasks are kept, or none: for ever");
-    add_duration_or_none(command, "--idempotency-window", "idempotency_window_ms",
-                         "How long an idempotency key is remembered");
+    add_duration_setting(command, "--idempotency-window", "idempotency_window_ms",
+                         Unset::by_default, "How long an idempotency key is remembered");
   }
 
-  void add_duration_or_none(CLI::App& command, const std::string& option, const std::string& field,
-                            const std::string& description) {
-    add_setting(command, option, field, description, "DURATION", [this](const std::string& text) {
+  void add_duration_setting(CLI::App& command, const std::string& option, const std::string& field,
+                            Unset unset, const std::string& description) {
+    const auto write = [this](const std::string& text) {
       const auto duration = parse_duration(text);
       if (duration) json_.number(std::int64_t{duration->count()});
       return duration.has_value();
-    });
+    };
+    add_setting(command, option, field, unset, description, "DURATION", write);
   }
 
   void add_number(CLI::App& command, const std::string& option, const std::string& field,
-                  const std::string& description) {
-    add_setting(command, option, field, description, "NUMBER", [this](const std::string& text) {
+                  Unset unset, const std::string& description) {
+    const auto write = [this](const std::string& text) {
       std::uint64_t number = 0;
       const char* const end = text.data() + text.size();
       const auto [stop, error] = std::from_chars(text.data(), end, number);
       if (error != std::errc{} || stop != end) return false;
       json_.number(number);
       return true;
-    });
+    };
+    add_setting(command, option, field, unset, description, "NUMBER", write);
   }
 
+  // A merge patch takes a setting back to its default with null, and that is what both words do:
+  // "none" only where no limit is the default, so that it means what it says.
   template <typename Write>
   void add_setting(CLI::App& command, const std::string& option, const std::string& field,
-                   const std::string& description, const std::string& type, Write write) {
+                   Unset unset, const std::string& description, const std::string& type,
+                   Write write) {
+    const std::string word = unset == Unset::none ? "none" : "default";
     command
         .add_option_function<std::string>(
             option,
-            [this, option, field, type, write](const std::string& text) {
+            [this, option, field, type, word, write](const std::string& text) {
               json_.key(field);
-              if (text == "none") {
+              if (text == word || text == "default") {
                 json_.null();
               } else if (!write(text)) {
-                throw CLI::ValidationError(option,
-                                           "\"" + text + "\" is no " + type + " and not none");
+                throw CLI::ValidationError(
+                    option, "\"" + text + "\" is no " + type + " and not \"" + word + "\"");
               }
             },
             description)

@@ -63,8 +63,11 @@ ExitCode purge(Session& session, const Removal& options) {
       count += count_in(queue.counts, state);
       named += (named.empty() ? "" : ", ") + std::string(to_string(state));
     }
+    if (count == 0) return nothing_to_do(session, "purged");
+    // The HTTP API has no bound for a purge, as a time of death is one for a discard.
     if (!confirm("deletes " + tasks_text(count) + " (" + named + ") of queue " +
-                 printable(queue.name) + " for good")) {
+                 printable(queue.name) +
+                 ", and what else is in that state when you answer, for good")) {
       return exit_refused;
     }
   }
@@ -74,15 +77,17 @@ ExitCode purge(Session& session, const Removal& options) {
   return exit_ok;
 }
 
-std::string deletion_text(const Queue& queue, bool force) {
-  const QueueCounts& counts = queue.counts;
-  std::string text = "deletes queue " + printable(queue.name) + " with its settings and " +
-                     tasks_text(counts.succeeded + counts.cancelled) + " that finished";
-  if (force) {
-    text += ", and discards " + tasks_text(counts.unfinished()) + " still to be done and " +
-            grouped(counts.dead) + " dead ones";
+// "12 tasks (3 ready, 9 dead)"
+std::string contents_text(const QueueCounts& counts) {
+  std::uint64_t all = 0;
+  std::string named;
+  for (const TaskState state : task_states) {
+    const std::uint64_t count = count_in(counts, state);
+    if (count == 0) continue;
+    all += count;
+    named += (named.empty() ? " (" : ", ") + grouped(count) + " " + std::string(to_string(state));
   }
-  return text + " for good";
+  return tasks_text(all) + (named.empty() ? "" : named + ")");
 }
 
 ExitCode remove(Session& session, const Removal& options) {
@@ -90,7 +95,9 @@ ExitCode remove(Session& session, const Removal& options) {
     const Queue queue = session.ask([&](Client& client) { return client.queue(options.queue); });
     // One that is not empty is refused by the server, which says why: nothing to ask about.
     const bool refused = !options.force && queue.counts.unfinished() + queue.counts.dead > 0;
-    if (!refused && !confirm(deletion_text(queue, options.force))) return exit_refused;
+    if (!refused && !confirm("deletes queue " + printable(queue.name) + ", its settings and its " +
+                             contents_text(queue.counts) + " for good"))
+      return exit_refused;
   }
   session.ask([&](Client& client) { client.queue_delete(options.queue, options.force); });
   if (session.json) {

@@ -3,7 +3,6 @@
 #include <ostream>
 #include <sstream>
 
-#include "table.h"
 #include "text.h"
 
 namespace quern::cli {
@@ -45,31 +44,37 @@ void print_queue(std::ostream& out, const Queue& queue, const Look& look) {
              settings.max_backlog ? std::to_string(*settings.max_backlog) : std::string("none")});
   table.print(out, look);
   out << '\n';
-  print_queues(out, {queue}, look);
+  Table counts = queues_table();
+  add_queue_row(counts, queue);
+  counts.print(out, look);
 }
 
-void print_queues(std::ostream& out, const std::vector<Queue>& queues, const Look& look) {
+Table queues_table() {
   constexpr auto right = Table::Align::right;
-  Table table({{"QUEUE"},
-               {"READY", right},
-               {"RUNNING", right},
-               {"SCHEDULED", right},
-               {"RETRYING", right},
-               {"DEAD", right},
-               {"SUCCEEDED", right},
-               {"CANCELLED", right},
-               {"OLDEST READY", right},
-               {""}});
-  for (const Queue& queue : queues) {
-    const QueueCounts& counts = queue.counts;
-    table.add({shortened(queue.name, 40), std::to_string(counts.ready),
-               std::to_string(counts.running), std::to_string(counts.scheduled),
-               std::to_string(counts.retrying), std::to_string(counts.dead),
-               std::to_string(counts.succeeded), std::to_string(counts.cancelled),
-               queue.oldest_ready_age ? duration_text(*queue.oldest_ready_age) : "-",
-               Table::Cell(queue.settings.paused ? "paused" : "", Colour::yellow)});
-  }
-  table.print(out, look);
+  return Table({{.title = "QUEUE", .width_min = 32, .width_narrow = 16},
+                {.title = "READY", .align = right, .rank = 1},
+                {.title = "RUNNING", .align = right, .rank = 4},
+                {.title = "SCHEDULED", .align = right, .rank = 7},
+                {.title = "RETRYING", .align = right, .rank = 6},
+                {.title = "DEAD", .align = right, .rank = 2},
+                {.title = "SUCCEEDED", .align = right, .rank = 8},
+                {.title = "CANCELLED", .align = right, .rank = 9},
+                {.title = "OLDEST", .align = right, .rank = 5},
+                {.title = "", .rank = 3}});
+}
+
+void add_queue_row(Table& table, const Queue& queue) {
+  const QueueCounts& counts = queue.counts;
+  table.add({printable(queue.name),
+             grouped(counts.ready),
+             {grouped(counts.running), counts.running != 0 ? Colour::cyan : Colour::plain},
+             grouped(counts.scheduled),
+             {grouped(counts.retrying), counts.retrying != 0 ? Colour::yellow : Colour::plain},
+             {grouped(counts.dead), counts.dead != 0 ? Colour::red : Colour::plain},
+             grouped(counts.succeeded),
+             grouped(counts.cancelled),
+             queue.oldest_ready_age ? duration_text(*queue.oldest_ready_age) : "-",
+             {queue.settings.paused ? "paused" : "", Colour::yellow}});
 }
 
 }  // namespace quern::cli

@@ -2,14 +2,16 @@
 #pragma once
 
 #include <iosfwd>
-#include <vector>
 
 #include "look.h"
 #include "quern/queue.h"
+#include "table.h"
 
 namespace quern::cli {
 
 void print_queue(std::ostream& out, const Queue& queue, const Look& look);
-void print_queues(std::ostream& out, const std::vector<Queue>& queues, const Look& look);
+
+Table queues_table();
+void add_queue_row(Table& table, const Queue& queue);
 
 }  // namespace quern::cli

@@ -22,9 +22,7 @@ void add_queues(CLI::App& app, Session& session) {
           [&](const PageOptions& options) {
             return session.ask([&](Client& client) { return client.queues(options); });
           },
-          [&](const std::vector<Queue>& queues) {
-            print_queues(std::cout, queues, session.look());
-          });
+          queues_table(), add_queue_row);
     };
   });
 }

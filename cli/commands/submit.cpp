@@ -7,7 +7,8 @@
 #include "commands/batch.h"
 #include "commands/commands.h"
 #include "commands/options.h"
-#include "commands/task_text.h"
+#include "commands/waiting.h"
+#include "patience.h"
 
 namespace quern::cli {
 namespace {
@@ -16,7 +17,7 @@ struct Submit {
   NewTask task;
   std::string payload = "null";
   std::vector<std::string> metadata;
-  std::optional<Duration> wait;
+  Waiting waiting{.timeout = std::nullopt, .patience = default_patience};
   BatchOptions batch;
 };
 
@@ -43,30 +44,34 @@ void read_metadata(const std::vector<std::string>& pairs, NewTask& task) {
   }
 }
 
+// Whatever ends the waiting, the person learns the id of what is on the server.
+ExitCode wait_for_submitted(Session& session, const std::string& id, const Waiting& waiting) {
+  try {
+    return show_waited(session, wait_for(session, id, waiting), waiting);
+  } catch (const ApiError& error) {
+    Error told = error.error();
+    told.detail = "task " + id + " is submitted, but waiting for it failed: " + told.detail;
+    throw ApiError(std::move(told));
+  }
+}
+
 ExitCode submit(Session& session, Submit& options) {
   read_metadata(options.metadata, options.task);
   if (options.batch.payloads && options.task.type.empty()) {
     throw UsageError("submit: name the type of the payloads");
   }
-  if (!options.batch.path.empty()) return submit_batch(session, options.batch, options.task);
+  if (!options.batch.path.empty()) {
+    return submit_batch(session, options.batch, options.task, options.waiting.patience);
+  }
   if (options.task.type.empty()) throw UsageError("submit: name the type of the task");
   options.task.payload = read_payload(options.payload);
-  Task task = session.ask([&](Client& client) { return client.submit(options.task); });
-  if (task.replayed) {
+  const Task task = session.ask([&](Client& client) { return client.submit(options.task); });
+  if (task.replayed && !session.json) {
     std::cerr << "This idempotency key was used before; nothing new was submitted.\n";
   }
-  if (!options.wait) {
-    std::cout << (session.json ? one_line(to_json(task)) : task.id) << '\n';
-    return exit_ok;
-  }
-  task = session.client().wait(task.id, *options.wait);
-  if (session.json) {
-    std::cout << one_line(to_json(task)) << '\n';
-  } else {
-    print_task(std::cout, task, session.look());
-  }
-  if (!is_terminal(task.state)) return exit_not_in_time;
-  return task.state == TaskState::succeeded ? exit_ok : exit_refused;
+  if (options.waiting.timeout) return wait_for_submitted(session, task.id, options.waiting);
+  std::cout << (session.json ? one_line(to_json(task)) : task.id) << '\n';
+  return exit_ok;
 }
 
 void add_batch(CLI::App& command, BatchOptions& batch,
@@ -76,6 +81,7 @@ void add_batch(CLI::App& command, BatchOptions& batch,
           .add_option("--batch", batch.path,
                       "Submit one task for each line of JSON in FILE, or of standard input (-); a "
                       "line has the fields of POST /tasks")
+          ->check(not_empty())
           ->type_name("FILE");
   for (CLI::Option* option : only_for_one_task) path->excludes(option);
   command
@@ -87,7 +93,7 @@ void add_batch(CLI::App& command, BatchOptions& batch,
   command.add_flag("--payloads", batch.payloads, "Each line of the batch is a payload")
       ->needs(path);
   command.add_option("--from-line", batch.from_line, "Skip the lines of the batch before this one")
-      ->check(CLI::PositiveNumber)
+      ->check(more_than_zero())
       ->type_name("NUMBER")
       ->needs(path);
 }
@@ -100,9 +106,12 @@ void add_submit(CLI::App& app, Session& session) {
   CLI::App* command = app.add_subcommand("submit", "Submit a task and print its id");
   command->add_option("type", task.type,
                       "Which handler runs it; with --batch only for lines that do not say");
-  CLI::Option* payload = command->add_option(
-      "payload", options->payload, "JSON text, @FILE, or - for standard input (default: null)");
-  command->add_option("-q,--queue", task.queue, "Queue")->capture_default_str();
+  CLI::Option* payload =
+      command
+          ->add_option("payload", options->payload,
+                       "JSON text, @FILE, or - for standard input (default: null)")
+          ->type_name("JSON/@FILE/-");
+  command->add_option("-q,--queue", task.queue, "Queue")->check(not_empty())->capture_default_str();
   command->add_option("-p,--priority", task.priority, "0 to 9, higher first");
   add_duration(*command, "--delay", task.delay, "Not before so long from now");
   add_time(*command, "--run-at", task.run_at, "Not before this time");
@@ -111,14 +120,19 @@ void add_submit(CLI::App& app, Session& session) {
   command->add_option("--max-attempts", task.max_attempts, "Attempts before it is dead");
   add_duration(*command, "--lease", task.lease, "How long a worker holds it without a heartbeat");
   add_duration(*command, "--timeout", task.timeout, "Hard limit of one attempt");
-  CLI::Option* key = command->add_option("-k,--key", task.idempotency_key,
-                                         "Idempotency key: the same key again is the same task");
-  command->add_option("--correlation-id", task.correlation_id,
-                      "Groups the tasks of one business operation");
+  CLI::Option* key = command
+                         ->add_option("-k,--key", task.idempotency_key,
+                                      "Idempotency key: the same key again is the same task")
+                         ->check(not_empty());
+  command
+      ->add_option("--correlation-id", task.correlation_id,
+                   "Groups the tasks of one business operation")
+      ->check(not_empty());
   command->add_option("-m,--metadata", options->metadata, "name=value, as often as you like")
       ->allow_extra_args(false);
-  CLI::Option* wait = add_duration(*command, "--wait", options->wait,
+  CLI::Option* wait = add_duration(*command, "--wait", options->waiting.timeout,
                                    "Wait so long for the task to finish, then show it");
+  add_patience(*command, options->waiting.patience);
   add_batch(*command, options->batch, {payload, key, wait});
   add_examples(
       *command,

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <ostream>
 
-#include "table.h"
 #include "text.h"
 
 namespace quern::cli {
@@ -34,7 +33,10 @@ std::string state_text(const Task& task) {
 }
 
 void print_failures(std::ostream& out, const std::vector<Failure>& failures, const Look& look) {
-  Table table({{"ATTEMPT", Table::Align::right}, {"FAILED"}, {"WORKER"}, {"ERROR"}});
+  Table table({{.title = "ATTEMPT", .align = Table::Align::right},
+               {.title = "FAILED", .rank = 2},
+               {.title = "WORKER", .rank = 3, .width_min = 8},
+               {.title = "ERROR", .rank = 1, .width_min = 16}});
   for (const Failure& failure : failures) {
     table.add({std::to_string(failure.attempt), relative_text(failure.at, wall_clock_now()),
                printable(failure.worker_id), error_text(failure.error)});
@@ -83,18 +85,24 @@ void print_task(std::ostream& out, const Task& task, const Look& look) {
   }
 }
 
-void print_tasks(std::ostream& out, const std::vector<Task>& tasks, const Look& look) {
-  Table table({{"ID"}, {"QUEUE"}, {"TYPE"}, {"STATE"}, {"ATTEMPTS"}, {"CREATED"}, {"LAST ERROR"}});
-  for (const Task& task : tasks) {
-    table.add({printable(task.id),
-               shortened(task.queue, 24),
-               shortened(task.type, 24),
-               {std::string(to_string(task.state)), colour_of(task.state)},
-               attempts_text(task),
-               relative_text(task.created_at, wall_clock_now()),
-               task.last_error ? error_text(*task.last_error) : ""});
-  }
-  table.print(out, look);
+Table tasks_table(bool one_queue) {
+  return Table({{.title = "ID"},
+                {.title = "QUEUE", .rank = one_queue ? 7U : 3U, .width_min = 8},
+                {.title = "TYPE", .rank = 2, .width_min = 12},
+                {.title = "STATE", .rank = 1, .width_narrow = 3},
+                {.title = "ATTEMPTS", .rank = 6},
+                {.title = "CREATED", .rank = 4},
+                {.title = "LAST ERROR", .rank = 5, .width_min = 24}});
+}
+
+void add_task_row(Table& table, const Task& task) {
+  table.add({printable(task.id),
+             printable(task.queue),
+             printable(task.type),
+             {std::string(to_string(task.state)), colour_of(task.state)},
+             attempts_text(task),
+             relative_text(task.created_at, wall_clock_now()),
+             task.last_error ? error_text(*task.last_error) : ""});
 }
 
 }  // namespace quern::cli

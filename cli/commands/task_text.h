@@ -2,15 +2,19 @@
 #pragma once
 
 #include <iosfwd>
-#include <vector>
+#include <string>
 
 #include "look.h"
 #include "quern/task.h"
+#include "table.h"
 
 namespace quern::cli {
 
 void print_task(std::ostream& out, const Task& task, const Look& look);
-void print_tasks(std::ostream& out, const std::vector<Task>& tasks, const Look& look);
+
+// A list of tasks. `one_queue`: they are all of one, so that a narrow terminal need not name it.
+Table tasks_table(bool one_queue);
+void add_task_row(Table& table, const Task& task);
 
 // "4 of 5"
 std::string attempts_text(const Task& task);

@@ -51,11 +51,12 @@ ExitCode top(Session& session, Duration interval) {
   options.retry_for = Duration{0};
   Watch watch(options, interval);
   const Look look = session.look();
+  int ended_by = 0;
   {
     Screen screen;
     std::jthread looking([&](const std::stop_token& stop) { watch.run_until(stop); });
     View view;
-    for (Key key; key.kind != Key::quit;) {
+    for (Key key; key.kind != Key::quit; ended_by = key.signal) {
       const TerminalSize size = screen.size();
       apply(key, view, rows_visible(size.rows));
       screen.draw(draw_frame(watch.snapshot(), view, session.connection().server, look, size));
@@ -67,7 +68,7 @@ ExitCode top(Session& session, Duration interval) {
   }
   // The detached thread uses what would be destroyed.
   std::cout.flush();
-  ::_exit(exit_ok);
+  ::_exit(ended_by == 0 ? exit_ok : exit_signal_base + ended_by);
 }
 
 }  // namespace
@@ -79,8 +80,10 @@ void add_top(CLI::App& app, Session& session) {
   add_duration(*command, "--interval", *interval, "Between two looks (default: 1s)");
   add_examples(*command,
                "  qctl top\n"
-               "\nKeys: q quits; n r u d o sort by name, ready, running, dead, oldest; the arrows\n"
-               "and Page Up and Down scroll when there are more queues than rows.\n"
+               "  qctl top --interval 5s\n"
+               "\nOn top is the queue whose oldest ready task has waited longest. Keys: q quits;\n"
+               "o n r u d sort by oldest, name, ready, running, dead; the arrows and Page Up and\n"
+               "Down scroll when there are more queues than rows.\n"
                "Rates are changes of the counts; tasks that retention removes lower them.\n");
   command->callback([&session, interval] {
     session.action = [&session, interval] { return top(session, *interval); };

@@ -21,6 +21,11 @@ extern char** environ;
 namespace quern::cli {
 namespace {
 
+// Around JSON, which the result is without.
+constexpr std::size_t white_space_bytes_max = 4'096;
+// The SDK's worker sends none more often.
+constexpr Duration heartbeat_min{100};
+
 struct Work {
   std::vector<std::string> command;
   WorkerOptions worker;
@@ -84,7 +89,7 @@ class Report {
       json.begin_object().key("id").string(task.id).key("type").string(task.type);
       json.key("attempt").number(task.attempts).key("outcome").string(outcome);
       json.key("duration_ms").number(std::int64_t{took.count()}).end_object();
-      std::cout << text << std::endl;
+      std::cout << one_line(text) << std::endl;
     } else {
       std::cout << printable(task.id) << "  " << printable(task.type) << "  attempt "
                 << task.attempts << "  " << shortened(outcome, 100) << " after "
@@ -98,14 +103,34 @@ class Report {
   bool quiet_;
 };
 
+// Asked for at the first task, since a worker may start before its server.
+class ResultLimit {
+ public:
+  std::size_t bytes(Client& client) {
+    std::call_once(asked_, [&] {
+      try {
+        const std::uint64_t told = client.info().limits.payload_bytes_max;
+        if (told != 0) bytes_ = told;
+      } catch (const ApiError&) {  // then the server's usual limit
+      }
+    });
+    return bytes_;
+  }
+
+ private:
+  std::once_flag asked_;
+  std::size_t bytes_ = limits::payload_bytes_max;
+};
+
 std::string run_command(Context& context, const Work& options, const Connection& connection,
-                        Report& report) {
+                        ResultLimit& limit, Report& report) {
+  const std::size_t result_bytes_max = limit.bytes(context.client());
   ErrorTail errors;
   const ProcessOptions process{
       .command = options.command,
       .environment = environment_for(context, connection, options.pass_token),
       .input = context.payload(),
-      .output_bytes_max = limits::payload_bytes_max,
+      .output_bytes_max = result_bytes_max + white_space_bytes_max,
       .timeout = options.timeout,
       .kill_after = options.kill_after,
       .on_error_output = [&](std::string_view bytes) {
@@ -117,34 +142,67 @@ std::string run_command(Context& context, const Work& options, const Connection&
   const auto took = [&] {
     return std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - started);
   };
+  bool asked_to_stop = false;
   try {
-    std::string result =
-        outcome_of(run_process(process, context.stop_token()), errors, result_as(options.result));
+    const ProcessResult ended = run_process(process, context.stop_token());
+    asked_to_stop = ended.stopped == StopReason::asked;
+    std::string result = outcome_of(ended, errors, result_as(options.result), result_bytes_max);
     report.ended(context.task(), "succeeded", took());
     return result;
   } catch (const std::exception& error) {
-    report.ended(context.task(), std::string("failed: ") + error.what(), took());
+    report.ended(context.task(), asked_to_stop ? "stopped" : std::string("failed: ") + error.what(),
+                 took());
     throw;
   }
 }
 
+void check(const Work& options) {
+  if (options.worker.heartbeat < heartbeat_min) {
+    throw UsageError("work: --heartbeat must be at least " + exact_text(heartbeat_min));
+  }
+  if (options.timeout && *options.timeout <= Duration{0}) {
+    throw UsageError("work: --timeout must be longer than 0s");
+  }
+}
+
+// What the SDK refuses are options of the command line.
+std::unique_ptr<Worker> make_worker(Client& client, const WorkerOptions& options) {
+  try {
+    return std::make_unique<Worker>(client, options);
+  } catch (const ApiError& error) {
+    throw UsageError("work: --" + error.detail());
+  }
+}
+
+// A person would else look at nothing until the first task comes.
+void greet(const WorkerOptions& worker) {
+  if (::isatty(STDERR_FILENO) != 1) return;
+  std::string queues;
+  for (const std::string& queue : worker.queues) queues += (queues.empty() ? "" : ", ") + queue;
+  std::cerr << "Working on " << printable(queues)
+            << ". Ctrl-C ends it in order, a second one at once.\n";
+}
+
 ExitCode work(Session& session, Work& options) {
+  check(options);
   if (!can_run(options.command.front())) {
     throw UsageError("work: cannot find or run \"" + options.command.front() + "\"");
   }
   std::signal(SIGPIPE, SIG_IGN);  // a program that reads no input must not end the worker
   Report report(session.json, options.quiet);
   const Connection& connection = session.connection();
-  Worker worker(session.client(), options.worker);
+  ResultLimit limit;
+  const auto worker = make_worker(session.client(), options.worker);
   const auto handler = [&](Context& context) {
-    return run_command(context, options, connection, report);
+    return run_command(context, options, connection, limit, report);
   };
   if (options.types.empty()) {
-    worker.handle_any(handler);
+    worker->handle_any(handler);
   } else {
-    for (const std::string& type : options.types) worker.handle(type, handler);
+    for (const std::string& type : options.types) worker->handle(type, handler);
   }
-  worker.run_until_signal();
+  if (!options.quiet && !session.json) greet(options.worker);
+  worker->run_until_signal();
   return exit_ok;
 }
 
@@ -156,7 +214,8 @@ void add_work(CLI::App& app, Session& session) {
   CLI::App* command = app.add_subcommand(
       "work", "Run a program for each task of a queue: a worker in any language");
   command->add_option("command", options->command, "The program and its arguments, behind --")
-      ->required();
+      ->required()
+      ->type_name("PROGRAM");
   command->add_option("-q,--queue", worker.queues, "Queue to take tasks from; may be repeated")
       ->required()
       ->allow_extra_args(false)

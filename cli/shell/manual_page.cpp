@@ -1,5 +1,9 @@
+#include <algorithm>
+
+#include "exit_code.h"
 #include "quern/version.h"
 #include "shell/model.h"
+#include "shell/usage.h"
 
 namespace quern::cli {
 namespace {
@@ -53,17 +57,20 @@ std::string option_entry(const OptionModel& option) {
 }
 
 std::string synopsis(const CommandModel& command) {
-  std::string text = "\\fB" + roff(command.path) + "\\fR";
-  if (!command.commands.empty()) text += " \\fICOMMAND\\fR";
-  for (const OptionModel& option : command.options) {
-    if (!option.positional) continue;
-    const std::string name = "\\fI" + roff(option.names.front()) + "\\fR";
-    text += option.required ? " " + name : " [" + name + "]";
+  std::string text;
+  for (const UsageWord& word : usage_of(command)) {
+    text +=
+        (text.empty() ? "" : " ") + ((word.literal ? "\\fB" : "\\fI") + roff(word.text)) + "\\fR";
   }
-  return text + " [\\fIoptions\\fR]";
+  return text;
 }
 
 std::string literal(const std::string& text) { return ".nf\n" + roff(trimmed(text)) + "\n.fi\n"; }
+
+// The examples, without where else to look: here it is all on one page.
+std::string without_hints(const std::string& footer) {
+  return footer.substr(0, std::min(footer.rfind("\n\nqctl "), footer.find("\n\nExit status:")));
+}
 
 std::string section(const CommandModel& command) {
   std::string out = ".SS " + roff(command.path) + "\n" + synopsis(command) + "\n.PP\n" +
@@ -71,8 +78,59 @@ std::string section(const CommandModel& command) {
   for (const OptionModel& option : command.options) {
     if (option.names.back() != "--help") out += option_entry(option);
   }
-  if (!command.footer.empty()) out += ".PP\n" + literal(command.footer);
+  if (!command.footer.empty()) out += ".PP\n" + literal(without_hints(command.footer));
   return out;
+}
+
+struct Entry {
+  std::string name;
+  std::string text;
+};
+
+std::string entries(const std::string& title, const std::vector<Entry>& listed) {
+  std::string out = ".SH " + title + "\n";
+  for (const Entry& entry : listed) {
+    out += ".TP\n\\fB" + roff(entry.name) + "\\fR\n" + paragraph(entry.text) + "\n";
+  }
+  return out;
+}
+
+std::string exit_status() {
+  std::vector<Entry> listed;
+  for (const ExitStatus& exit : exit_statuses) {
+    listed.push_back({exit.status, std::string(exit.meaning) + "."});
+  }
+  return entries("EXIT STATUS", listed) + ".PP\n" +
+         paragraph(
+             "Where qctl has to put the terminal in order first, another signal ends it with "
+             "128 and the signal's number.") +
+         "\n";
+}
+
+std::string environment() {
+  return entries("ENVIRONMENT",
+                 {{"QUERN_SERVER", "Where the server is, unless --server or --profile say."},
+                  {"QUERN_PROFILE", "The profile to take, as --profile."},
+                  {"QUERN_TOKEN",
+                   "The token, unless --token-file or a profile's file has it. A profile's "
+                   "token goes only to the profile's server."},
+                  {"XDG_CONFIG_HOME", "Where quern/qctl.toml is looked for; else ~/.config."},
+                  {"NO_COLOR", "No colours, if it is set to anything; --color decides otherwise."},
+                  {"TERM", "A terminal that is called dumb gets no colours."}});
+}
+
+std::string files() {
+  return entries("FILES",
+                 {{"~/.config/quern/qctl.toml", "Servers by name, as --profile takes them:"}}) +
+         ".PP\n" +
+         literal(
+             "  default = \"local\"\n"
+             "  [profiles.local]\n"
+             "  server = \"http://127.0.0.1:7480\"\n"
+             "  [profiles.production]\n"
+             "  server = \"https://quern.example.com\"\n"
+             "  token_file = \"production.token\"   # beside this file, absolute, or ~/...\n"
+             "  ca_file = \"ca.pem\"\n");
 }
 
 }  // namespace
@@ -89,7 +147,9 @@ std::string manual_page(const CommandModel& root) {
   for (const CommandModel* command : flattened(root)) {
     if (command != &root) out += section(*command);
   }
-  out += ".SH NOTES\n" + literal(root.footer);
+  out += exit_status() + environment() + files();
+  const std::string examples = without_hints(root.footer);
+  out += ".SH EXAMPLES\n" + literal(examples.substr(examples.find(":\n") + 1));
   return out;
 }
 

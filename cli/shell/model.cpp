@@ -16,7 +16,8 @@ std::vector<std::string> split(const std::string& text, char separator) {
 OptionModel option_of(const CLI::Option& option) {
   OptionModel model{.description = option.get_description(),
                     .positional = option.get_positional(),
-                    .required = option.get_required()};
+                    .required = option.get_required(),
+                    .repeated = option.get_expected_max() >= CLI::detail::expected_max_vector_size};
   if (model.positional) {
     model.names = {option.get_name(true)};
   } else {

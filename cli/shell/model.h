@@ -14,8 +14,11 @@ struct OptionModel {
   std::vector<std::string> choices;  // the values it takes; empty: any
   bool positional = false;
   bool required = false;
+  bool repeated = false;  // takes as many as are given
 
   bool is_file() const { return value == "FILE"; }
+  bool is_payload() const { return value == "JSON/@FILE/-"; }
+  bool is_program() const { return value == "PROGRAM"; }
 };
 
 struct CommandModel {

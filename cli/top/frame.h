@@ -10,11 +10,11 @@
 namespace quern::cli {
 
 struct View {
-  char sort = 'n';        // one of sort_keys
+  char sort = 'o';        // one of sort_keys
   std::size_t first = 0;  // rows scrolled past; draw_frame() keeps it in range
 };
 
-inline constexpr std::string_view sort_keys = "nrudo";
+inline constexpr std::string_view sort_keys = "onrud";
 
 // How many rows a screen of this height shows at once.
 std::size_t rows_visible(std::size_t screen_rows);

@@ -34,12 +34,12 @@ std::string_view take_key(std::string_view& typed) {
 }
 
 Key key_of(std::string_view typed) {
-  if (typed == "q") return {Key::quit};
-  if (typed == "\x1b[A" || typed == "\x1bOA" || typed == "k") return {Key::up};
-  if (typed == "\x1b[B" || typed == "\x1bOB" || typed == "j") return {Key::down};
-  if (typed == "\x1b[5~") return {Key::page_up};
-  if (typed == "\x1b[6~" || typed == " ") return {Key::page_down};
-  return typed.size() == 1 ? Key{Key::character, typed.front()} : Key{};
+  if (typed == "q") return {.kind = Key::quit};
+  if (typed == "\x1b[A" || typed == "\x1bOA" || typed == "k") return {.kind = Key::up};
+  if (typed == "\x1b[B" || typed == "\x1bOB" || typed == "j") return {.kind = Key::down};
+  if (typed == "\x1b[5~") return {.kind = Key::page_up};
+  if (typed == "\x1b[6~" || typed == " ") return {.kind = Key::page_down};
+  return typed.size() == 1 ? Key{.kind = Key::character, .character_typed = typed.front()} : Key{};
 }
 
 }  // namespace
@@ -47,7 +47,9 @@ Key key_of(std::string_view typed) {
 Screen::Screen() {
   sigset_t set;
   ::sigemptyset(&set);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP}) ::sigaddset(&set, number);
+  for (const int number : {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT, SIGWINCH}) {
+    ::sigaddset(&set, number);
+  }
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signals_ = ::signalfd(-1, &set, SFD_CLOEXEC);
   take();
@@ -59,7 +61,9 @@ Screen::~Screen() {
 }
 
 void Screen::take() {
-  ::tcgetattr(STDIN_FILENO, &before_);
+  // Stopped from outside and set going again, it was never given back: what is set now may be ours.
+  if (!taken_) ::tcgetattr(STDIN_FILENO, &before_);
+  taken_ = true;
   termios raw = before_;
   raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
   ::tcsetattr(STDIN_FILENO, TCSANOW, &raw);
@@ -69,12 +73,7 @@ void Screen::take() {
 void Screen::give_back() {
   write_all("\x1b[?25h\x1b[?1049l");
   ::tcsetattr(STDIN_FILENO, TCSANOW, &before_);
-}
-
-void Screen::suspend() {
-  give_back();
-  ::raise(SIGSTOP);  // until the shell's fg
-  take();
+  taken_ = false;
 }
 
 TerminalSize Screen::size() const { return terminal_size(STDOUT_FILENO); }
@@ -95,7 +94,7 @@ Key Screen::read_key(std::chrono::milliseconds time_max) {
     if (polled[1].revents == 0) return {};
     char buffer[64];
     const ssize_t size = ::read(STDIN_FILENO, buffer, sizeof buffer);
-    if (size <= 0) return {Key::quit};  // it is gone
+    if (size <= 0) return {.kind = Key::quit};  // it is gone
     typed_.assign(buffer, static_cast<std::size_t>(size));
   }
   std::string_view rest = typed_;
@@ -106,10 +105,20 @@ Key Screen::read_key(std::chrono::milliseconds time_max) {
 
 Key Screen::take_signal() {
   signalfd_siginfo seen{};
-  if (::read(signals_, &seen, sizeof seen) != sizeof seen || seen.ssi_signo == SIGWINCH) return {};
-  if (seen.ssi_signo != SIGTSTP) return {Key::quit};
-  suspend();
-  return {};
+  if (::read(signals_, &seen, sizeof seen) != sizeof seen) return {};
+  switch (seen.ssi_signo) {
+    case SIGWINCH:
+      return {};
+    case SIGTSTP:
+      give_back();
+      ::raise(SIGSTOP);  // until the shell's fg, which sends SIGCONT
+      return {};
+    case SIGCONT:
+      take();
+      return {};
+    default:
+      return {.kind = Key::quit, .signal = static_cast<int>(seen.ssi_signo)};
+  }
 }
 
 }  // namespace quern::cli

@@ -1,6 +1,6 @@
 // The whole terminal for as long as the object lives: alternate screen, keys without Enter. Given
-// back as it was at the end, also after Ctrl-C and SIGTERM, which read_key() reports as a quit, and
-// for as long as the process is suspended by Ctrl-Z.
+// back as it was at the end, also after a signal that ends programs, which read_key() reports as a
+// quit, and for as long as the process is suspended by Ctrl-Z.
 #pragma once
 
 #include <termios.h>
@@ -18,6 +18,7 @@ struct Key {
   enum Kind : std::uint8_t { none, character, up, down, page_up, page_down, quit };
   Kind kind = none;
   char character_typed = '\0';
+  int signal = 0;  // the one that quits; 0: the person does
 };
 
 class Screen {
@@ -38,10 +39,10 @@ class Screen {
  private:
   void take();
   void give_back();
-  void suspend();
   Key take_signal();
 
   termios before_{};
+  bool taken_ = false;
   int signals_ = -1;
   std::string typed_;  // read, but not yet taken as keys
 };

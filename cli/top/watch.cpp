@@ -27,7 +27,9 @@ void Watch::run_until(const std::stop_token& stop) {
 
 Snapshot Watch::snapshot() {
   const std::lock_guard lock(mutex_);
-  return snapshot_;
+  Snapshot seen = snapshot_;
+  seen.age = std::chrono::duration_cast<Duration>(Clock::now() - looked_at_);
+  return seen;
 }
 
 void Watch::look() {

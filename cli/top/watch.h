@@ -23,6 +23,7 @@ struct Snapshot {
   std::vector<QueueRow> rows;  // by name
   std::string trouble;         // why the last look failed; empty: it did not
   bool any = false;            // the server has answered once
+  Duration age{0};             // of `rows`
 };
 
 // Looks at the server in a thread of its own, so that keys work while it is slow.

@@ -58,9 +58,14 @@ bool is_json(const std::string& text) {
 }
 
 std::string how_it_ended(const ProcessResult& result) {
-  if (result.stopped == StopReason::timeout) return "timed out";
   if (result.signal != 0) return std::string("ended by signal ") + ::strsignal(result.signal);
   return "exit status " + std::to_string(result.exit_status);
+}
+
+[[noreturn]] void throw_too_large(std::size_t bytes_max) {
+  throw Permanent("standard output is larger than the " + std::to_string(bytes_max) +
+                      " bytes that a result may have as JSON",
+                  "ResultTooLarge");
 }
 
 }  // namespace
@@ -84,23 +89,33 @@ std::string ErrorTail::text() const {
 std::string result_from(const std::string& output, ResultAs as) {
   const std::size_t last = output.find_last_not_of(" \t\r\n");
   if (last == std::string::npos) return "null";
-  if (as != ResultAs::text && is_json(output)) return output;
+  if (as != ResultAs::text && is_json(output)) {
+    const std::size_t first = output.find_first_not_of(" \t\r\n");
+    return output.substr(first, last + 1 - first);
+  }
   if (as == ResultAs::json) throw Permanent("standard output is not JSON", "InvalidResult");
   std::string json;
   append_json_string(json, utf8_from(std::string_view(output).substr(0, last + 1)));
   return json;
 }
 
-std::string outcome_of(const ProcessResult& result, const ErrorTail& errors, ResultAs as) {
-  if (result.stopped == StopReason::too_much_output) {
-    throw Permanent("standard output is larger than a result may be", "ResultTooLarge");
-  }
-  const bool well = result.signal == 0 && result.exit_status == 0;
-  if (well && result.stopped != StopReason::timeout) return result_from(result.output, as);
+std::string outcome_of(const ProcessResult& result, const ErrorTail& errors, ResultAs as,
+                       std::size_t result_bytes_max) {
+  if (result.stopped == StopReason::too_much_output) throw_too_large(result_bytes_max);
   const std::string tail = errors.text();
+  // Many programs end with 0 on SIGTERM, so that says nothing. Of all that stops one, only a
+  // time-out is ever reported: a cancelled or lost task is nobody's, and at a shutdown it is given
+  // back.
+  if (result.stopped != StopReason::none) {
+    throw Retry("timed out" + (tail.empty() ? "" : "\n" + tail), "timeout");
+  }
+  if (result.signal == 0 && result.exit_status == 0) {
+    std::string json = result_from(result.output, as);
+    if (json.size() > result_bytes_max) throw_too_large(result_bytes_max);
+    return json;
+  }
   const std::string message = tail.empty() ? how_it_ended(result) : tail;
-  // One that ends badly because it was asked to stop says nothing about its task.
-  if (result.stopped == StopReason::none && result.exit_status == exit_not_retryable) {
+  if (result.exit_status == exit_not_retryable) {
     throw Permanent(message, "exit_65");
   }
   throw CommandFailed(how_it_ended(result) + (tail.empty() ? "" : "\n" + tail));

@@ -30,7 +30,9 @@ class ErrorTail {
 // null. Throws quern::Permanent when it should be JSON and is not.
 std::string result_from(const std::string& output, ResultAs as);
 
-// The result of a program that ended well; otherwise throws what the SDK's worker understands.
-std::string outcome_of(const ProcessResult& result, const ErrorTail& errors, ResultAs as);
+// The result of a program that ended well, at most `result_bytes_max` of JSON; otherwise throws
+// what the SDK's worker understands.
+std::string outcome_of(const ProcessResult& result, const ErrorTail& errors, ResultAs as,
+                       std::size_t result_bytes_max);
 
 }  // namespace quern::cli

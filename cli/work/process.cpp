@@ -4,8 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +15,9 @@
 #include <system_error>
 #include <utility>
 
+#include "work/descriptor.h"
+#include "work/guard.h"
+
 namespace quern::cli {
 namespace {
 
@@ -24,29 +26,6 @@ using Clock = std::chrono::steady_clock;
 // What a program that has ended left in its pipes, or what it left running still writes, is read
 // for so long.
 constexpr std::chrono::milliseconds drain_time{1'000};
-
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {
-    if (fd < 0) throw std::system_error(errno, std::generic_category(), "no file descriptor");
-  }
-  ~Descriptor() { close(); }
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    close();
-    fd_ = std::exchange(other.fd_, -1);
-    return *this;
-  }
-  void close() {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-  }
-  int get() const { return fd_; }
-  bool open() const { return fd_ >= 0; }
-
- private:
-  int fd_ = -1;
-};
 
 struct Pipe {
   Descriptor read;
@@ -76,9 +55,7 @@ class Process {
     start();
   }
   ~Process() {
-    if (reaped_) return;
-    signal_group(SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
+    if (guard_ > 0) end_guard();
   }
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
@@ -98,8 +75,7 @@ class Process {
         kill_at_.reset();
       }
     }
-    signal_group(SIGKILL);  // before the leader is reaped: until then its number is nobody else's
-    reap();
+    end_guard();
     return std::move(result_);
   }
 
@@ -109,23 +85,22 @@ class Process {
     Pipe output = make_pipe();
     Pipe errors = make_pipe();
     Pipe failure = make_pipe();
-    std::vector<char*> command = pointers_to(options_.command);
-    std::vector<char*> environment = pointers_to(options_.environment);
-    const pid_t parent = ::getpid();
-    pid_ = ::fork();
-    if (pid_ < 0) throw std::system_error(errno, std::generic_category(), "cannot fork");
-    if (pid_ == 0) {
-      become({input.read.get(), output.write.get(), errors.write.get(), failure.write.get()},
-             command.data(), environment.data(), parent);
+    int control[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control) != 0) {
+      throw std::system_error(errno, std::generic_category(), "no socket");
     }
-    ::setpgid(pid_, pid_);  // here, too: whoever comes first
+    control_ = Descriptor(control[0]);
+    Descriptor guards_control(control[1]);
+    fork_guard(
+        {.program = {input.read.get(), output.write.get(), errors.write.get(), failure.write.get()},
+         .control = guards_control.get()});
+    guards_control.close();
     failure.write.close();
     int error = 0;
     if (::read(failure.read.get(), &error, sizeof error) == sizeof error) {
-      ::waitpid(pid_, nullptr, 0);
+      end_guard();
       throw std::system_error(error, std::generic_category(), options_.command.front());
     }
-    exited_ = Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
     wake_ = Descriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     input_ = std::move(input.write);
     output_ = std::move(output.read);
@@ -134,27 +109,19 @@ class Process {
     if (input_left_.empty()) input_.close();
   }
 
-  // In the child, where only async-signal-safe calls are allowed: other threads' locks are held for
-  // ever here.
-  [[noreturn]] static void become(std::array<int, 4> pipes, char* const* command,
-                                  char* const* environment, pid_t parent) {
-    ::setpgid(0, 0);
-    // A worker that is killed cannot stop its programs; then the system does.
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != parent) ::_exit(127);
-    // First out of the way of each other, then into their places.
-    for (int& pipe : pipes) pipe = ::fcntl(pipe, F_DUPFD, 10);
-    for (int i = 0; i < 3; ++i) ::dup2(pipes[static_cast<std::size_t>(i)], i);
-    ::dup3(pipes[3], 3, O_CLOEXEC);
-    ::close_range(4, ~0U, 0);  // the worker's connections are not for the program
-    ::signal(SIGPIPE, SIG_DFL);
-    sigset_t none;
-    ::sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
-    ::execvpe(command[0], command, environment);
+  void fork_guard(const GuardFiles& files) {
+    std::vector<char*> command = pointers_to(options_.command);
+    std::vector<char*> environment = pointers_to(options_.environment);
+    // The worker's signal handlers must not run in the child.
+    sigset_t all;
+    sigset_t before;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    guard_ = ::fork();
     const int error = errno;
-    [[maybe_unused]] const ssize_t written = ::write(3, &error, sizeof error);
-    ::_exit(127);
+    if (guard_ == 0) guard_program(files, command.data(), environment.data());
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    if (guard_ < 0) throw std::system_error(error, std::generic_category(), "cannot fork");
   }
 
   bool finished() const {
@@ -167,13 +134,13 @@ class Process {
         {{input_.get(), POLLOUT, 0},
          {output_.get(), POLLIN, 0},
          {errors_.get(), POLLIN, 0},
-         {ended_at_ ? -1 : exited_.get(), POLLIN, 0},
+         {ended_at_ ? -1 : control_.get(), POLLIN, 0},
          {result_.stopped == StopReason::none ? wake_.get() : -1, POLLIN, 0}}};
     ::poll(polled.data(), polled.size(), time_left());
     if (polled[0].revents != 0) write_input();
     if (polled[1].revents != 0) read_output();
     if (polled[2].revents != 0) read_errors();
-    if (polled[3].revents != 0) ended_at_ = Clock::now();
+    if (polled[3].revents != 0) read_end();
   }
 
   int time_left() const {
@@ -228,25 +195,34 @@ class Process {
     kill_at_ = Clock::now() + options_.kill_after;
   }
 
-  void signal_group(int number) const { ::kill(-pid_, number); }
+  void signal_group(int number) const {
+    const auto byte = static_cast<unsigned char>(number);
+    ::send(control_.get(), &byte, 1, MSG_NOSIGNAL);
+  }
 
-  void reap() {
-    int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-    }
-    reaped_ = true;
-    if (WIFSIGNALED(status)) {
-      result_.signal = WTERMSIG(status);
-    } else {
-      result_.exit_status = WEXITSTATUS(status);
+  void read_end() {
+    ProgramEnd end;
+    const ssize_t got = ::read(control_.get(), &end, sizeof end);
+    if (got < 0 && errno == EINTR) return;
+    // A guard that is gone was killed, and the program with it.
+    if (got != sizeof end) end = {.exit_status = 0, .signal = SIGKILL};
+    result_.exit_status = end.exit_status;
+    result_.signal = end.signal;
+    ended_at_ = Clock::now();
+  }
+
+  // Ends what is left of the program, and its guard.
+  void end_guard() {
+    if (!control_.open()) return;
+    control_.close();
+    while (::waitpid(guard_, nullptr, 0) < 0 && errno == EINTR) {
     }
   }
 
   const ProcessOptions& options_;
   std::string_view input_left_;
-  pid_t pid_ = -1;
-  bool reaped_ = false;
-  Descriptor exited_;
+  pid_t guard_ = -1;
+  Descriptor control_;
   Descriptor wake_;
   Descriptor input_;
   Descriptor output_;

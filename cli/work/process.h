@@ -1,8 +1,8 @@
 // Runs one program to its end: bytes in, bytes out, and nothing of it left behind.
 //
 // Shape    The program is the leader of its own process group. When it is to stop, the group gets
-//          SIGTERM and, after a grace time, SIGKILL. What is left of the group when the program has
-//          ended is killed, too.
+//          SIGTERM and, after a grace time, SIGKILL. What is left of its descendants when it has
+//          ended, or when this process is killed, is killed by its guard (guard.h).
 // Threads  any number may run programs at once. SIGPIPE must be ignored.
 // Errors   std::system_error when the program cannot be started.
 #pragma once

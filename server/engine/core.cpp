@@ -155,6 +155,7 @@ TaskView Core::view(const Task& task, Detail detail) {
                 .status = task.status,
                 .max_attempts = max_attempts(task)};
   if (detail == Detail::brief) return view;
+  if (task.status.has_lease()) view.timeout = timeout(task);
   if (task.status.failure_count() > 0) {
     view.failures = must(load_failures(records.staged(), task.id, task.status));
   }

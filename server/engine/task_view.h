@@ -22,8 +22,9 @@ struct TaskView {
   TaskId id = {};
   std::shared_ptr<const std::string> queue = {};  // name of the queue that it is in
   std::shared_ptr<const record::TaskBody> body = {};
-  record::TaskStatus status = {};  // with defaults filled in: state, queue, ready_at, run_at
-  std::uint32_t max_attempts = 0;  // the task's, else its queue's now
+  record::TaskStatus status = {};        // with defaults filled in: state, queue, ready_at, run_at
+  std::uint32_t max_attempts = 0;        // the task's, else its queue's now
+  std::optional<Duration> timeout = {};  // the same; known to its worker only
   std::vector<record::FailureRecord> failures = {};  // the last ten, oldest first
   // Large values that live apart, loaded when asked for. Use payload(), result(), progress().
   std::string payload_apart = {};

@@ -95,6 +95,18 @@ TEST_CASE("a lease lasts as long as the call says, else the task, else the queue
   CHECK((call_low <= 300'000 && 300'000 <= call_high));
 }
 
+TEST_CASE("a lease says how long its attempt may take, to its holder and where that is limited") {
+  const std::string queue = fresh_queue();
+  CHECK_FALSE(lease_new(queue)["lease"].contains("timeout_ms"));
+  put_queue(queue, {{"timeout_ms", 70'000}});
+  CHECK(lease_new(queue)["lease"]["timeout_ms"] == 70'000);
+  const Json first = lease_new(queue, {{"timeout_ms", 80'000}});
+  CHECK(first["lease"]["timeout_ms"] == 80'000);
+  CHECK_FALSE(task(first["id"])["lease"].contains("timeout_ms"));
+  release(first);
+  CHECK(lease_one(queue)["lease"]["timeout_ms"] == 80'000);  // of each attempt anew
+}
+
 TEST_CASE("tasks of one priority are leased in the order of their submission") {
   const std::string queue = fresh_queue();
   std::vector<std::string> ids =

@@ -85,15 +85,16 @@ class Server:
 
 
 class Terminal:
-    """qctl behind a pseudo-terminal, whose other side stays open to ask for its settings."""
+    """qctl (or another program) behind a pseudo-terminal, whose other side stays open to ask for its
+    settings."""
 
-    def __init__(self, *arguments, rows=24, columns=80, **extra):
+    def __init__(self, *arguments, rows=24, columns=80, program=(QCTL,), cwd=None, **extra):
         self.fd, self.inner = pty.openpty()
         self.resize(rows, columns)
         self.before = termios.tcgetattr(self.inner)
         self.process = subprocess.Popen(
-            [QCTL, *arguments], stdin=self.inner, stdout=self.inner, stderr=self.inner,
-            env=environment(**extra), start_new_session=True,
+            [*program, *arguments], stdin=self.inner, stdout=self.inner, stderr=self.inner,
+            cwd=cwd, env=environment(**extra), start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
         self.seen = b""
 

@@ -43,41 +43,43 @@ class ShellTest(unittest.TestCase):
                 self.assertTrue(f"\\fB{option}\\fR" in manual, (name, option))
                 entry = f"__qctl_at \\'{name}\\''.* -l {option[2:]}( |$)".replace("\\", "\\\\")
                 self.assertTrue(re.search(entry, scripts["fish"], re.M), (name, option))
-                for shell in ("bash", "zsh"):
-                    words = re.search(rf"^ +'{name}'\) words='(.*)' ;;$", scripts[shell], re.M)
-                    self.assertTrue(words and option in words[1].split(), (shell, name, option))
+                words = re.search(rf"^ +'{name}'\) values='(.*)' ;;$", scripts["bash"], re.M)
+                self.assertTrue(words and option in words[1].split(), (name, option))
+                words = re.search(rf"^ +'{name}'\)\n.*\n +flags=\((.*) \)", scripts["zsh"], re.M)
+                self.assertTrue(words and f"'{option}:" in words[1], (name, option))
 
     def test_the_manual_page_has_nothing_that_mandoc_complains_about(self):
         linted = subprocess.run(["mandoc", "-T", "lint"], input=run("man"), capture_output=True,
                                 text=True)
         self.assertEqual(linted.stdout + linted.stderr, "")
 
+    def test_the_manual_page_says_what_scripts_and_administrators_ask(self):
+        page = subprocess.run(["mandoc", "-T", "utf8"], input=run("man"), capture_output=True,
+                              text=True, check=True).stdout
+        page = re.sub(".\x08", "", page)  # bold and underlined as on a typewriter
+        sections = dict(re.findall(r"^([A-Z][A-Z ]+)\n(.*?)(?=^\S)", page, re.M | re.S))
+        for title, words in {
+                "EXIT STATUS": ["0", "1", "2", "3", "4", "5", "130"],
+                "ENVIRONMENT": ["QUERN_SERVER", "QUERN_TOKEN", "QUERN_PROFILE", "NO_COLOR"],
+                "FILES": ["~/.config/quern/qctl.toml"]}.items():
+            for word in words:
+                self.assertIn(word, sections[title].split(), title)
+        for synopsis in ("qctl work --queue QUEUE [OPTIONS] -- PROGRAM...",
+                         "qctl queue purge --state STATE [OPTIONS] name",
+                         "qctl dead discard [OPTIONS] queue [ids...]",
+                         "qctl completions [OPTIONS] shell"):
+            self.assertIn(f"\n       {synopsis}\n", page)
+
+    def test_help_fits_80_columns_and_names_what_is_required(self):
+        for path, text in tree():
+            self.assertEqual([line for line in text.splitlines() if len(line) > 82], [], path)
+        self.assertIn("Usage: qctl work --queue QUEUE [OPTIONS] -- PROGRAM...\n",
+                      run("work", "--help"))
+
     def test_every_command_has_examples(self):
         for path, text in tree():
             if path and not commands_in(text):
                 self.assertIn("Examples:\n  ", text, path)
-
-    def test_bash_completes_commands_options_and_values(self):
-        def complete(*words):
-            script = run("completions", "bash") + (
-                f"COMP_WORDS=({' '.join(repr(word) for word in words)})\n"
-                f"COMP_CWORD={len(words) - 1}\n_qctl\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"\n")
-            return subprocess.run(["bash", "-c", script], capture_output=True, text=True,
-                                  check=True).stdout.split()
-        self.assertEqual(sorted(complete("qctl", "que")), ["queue", "queues"])
-        self.assertEqual(complete("qctl", "queue", "pu"), ["purge"])
-        self.assertEqual(complete("qctl", "queue", "set", "emails", "--retry-str"),
-                         ["--retry-strategy"])
-        self.assertEqual(complete("qctl", "queue", "set", "emails", "--retry-strategy", "l"),
-                         ["linear"])
-
-    def test_fish_completes_and_zsh_can_read_its_script(self):
-        words = subprocess.run(
-            ["fish", "--no-config", "-c",
-             f"{QCTL} completions fish | source; complete -C 'qctl queue se'"],
-            capture_output=True, text=True, check=True, env=environment()).stdout.split()
-        self.assertEqual(words[0], "set")
-        subprocess.run(["zsh", "-n"], input=run("completions", "zsh"), text=True, check=True)
 
     def test_a_pipe_gets_no_colours_unless_they_are_asked_for(self):
         self.assertNotIn("\x1b", run("--help"))

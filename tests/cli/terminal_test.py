@@ -17,13 +17,13 @@ class TerminalTest(unittest.TestCase):
         return terminal
 
     def ready(self):
-        return self.server.json("queues")[0]["counts"]["ready"]
+        return self.server.json("queue", "get", "w")[0]["counts"]["ready"]
 
     def test_a_purge_says_how_many_and_asks(self):
         for _ in range(3):
             self.server.qctl("submit", "t", "-q", "w")
         asked = self.terminal("queue", "purge", "w", "--state", "ready")
-        asked.read_until("deletes 3 tasks (ready) of queue w for good. Continue? [y/N]")
+        asked.read_until("deletes 3 tasks (ready) of queue w, and what else is in that state when ")
         asked.send("n\n")
         self.assertEqual(asked.status(), 1)
         self.assertEqual(self.ready(), 3)
@@ -32,6 +32,21 @@ class TerminalTest(unittest.TestCase):
         asked.send("y\n")
         self.assertEqual(asked.status(), 0)
         self.assertEqual(self.ready(), 0)
+
+    def test_a_worker_says_what_it_waits_for_and_ctrl_c_ends_it(self):
+        worker = self.terminal("work", "-q", "w", "--", "true")
+        worker.read_until("Working on w. Ctrl-C ends it in order")
+        worker.send("\x03")
+        self.assertEqual(worker.status(), 0)
+
+    def test_there_is_no_question_about_nothing(self):
+        self.server.qctl("queue", "set", "w", "--lease", "1m")
+        for command in (["queue", "purge", "w", "--state", "ready"],
+                        ["dead", "discard", "w", "--all"]):
+            asked = self.terminal(*command)
+            self.assertEqual(asked.status(), 0)
+            self.assertIn(b"There is nothing to do", asked.seen)
+            self.assertNotIn(b"[y/N]", asked.seen)
 
     def test_a_discard_counts_what_its_filter_matches(self):
         for type in ("good", "bad", "bad"):
@@ -60,6 +75,64 @@ class TerminalTest(unittest.TestCase):
         self.assertEqual(asked.status(), 0)
         self.assertEqual(len(self.server.json("dead", "list", "w")), 1)
 
+    def dead(self, *types):
+        for type in types:
+            self.server.qctl("submit", type, "-q", "w")
+        worker = self.server.start("work", "-q", "w", "--", "sh", "-c", "exit 65")
+        self.addCleanup(lambda: (worker.kill(), worker.communicate()))
+        eventually(lambda: len(self.server.json("dead", "list", "w")) >= len(types) and
+                   self.ready() == 0, "all are dead")
+        worker.kill()
+        worker.wait()
+
+    def test_anything_but_a_yes_is_a_no(self):
+        self.dead("t", "t")
+        self.server.qctl("submit", "t", "-q", "w")
+        for command in (["queue", "purge", "w", "--state", "ready"],
+                        ["queue", "delete", "w", "--force"],
+                        ["dead", "discard", "w", "--all"],
+                        ["dead", "redrive", "w", "--all"]):
+            for answer in ("\r", "n\r", "\x04", "ja\r"):
+                with self.subTest(command=command, answer=answer):
+                    asked = self.terminal(*command)
+                    asked.read_until("Continue? [y/N]")
+                    asked.send(answer)
+                    self.assertEqual(asked.status(), 1)
+                    self.assertIn(b"Nothing was done.", asked.seen)
+        counts = self.server.json("queue", "get", "w")[0]["counts"]
+        self.assertEqual((counts["ready"], counts["dead"]), (1, 2))
+
+    def test_a_forced_delete_says_what_goes_with_the_queue(self):
+        self.dead("t", "t")
+        self.server.qctl("submit", "t", "-q", "w")
+        asked = self.terminal("queue", "delete", "w", "--force")
+        asked.read_until("deletes queue w, its settings and its 3 tasks (1 ready, 2 dead) for good. "
+                         "Continue? [y/N]")
+        asked.send("yes\r")
+        self.assertEqual(asked.status(), 0)
+        self.server.qctl("queue", "get", "w", status=3)
+
+    def test_a_queue_that_is_not_empty_is_not_asked_about_without_force(self):
+        self.server.qctl("submit", "t", "-q", "w")
+        refused = self.terminal("queue", "delete", "w")
+        self.assertEqual(refused.status(), 1)
+        self.assertNotIn(b"[y/N]", refused.seen)
+        self.assertIn(b"--force", refused.seen)
+
+    def test_a_redrive_of_many_asks_a_person_and_lets_a_script_go_ahead(self):
+        self.dead("good", "bad", "bad")
+        asked = self.terminal("dead", "redrive", "w", "--type", "bad", "--to-queue", "again")
+        asked.read_until("runs 2 tasks of the dead-letter queue of w again, in queue again")
+        asked.send("y\r")
+        self.assertEqual(asked.status(), 0)
+        self.assertEqual(self.server.json("queue", "get", "again")[0]["counts"]["ready"], 2)
+        self.assertIn("Redriven 1 task\n", self.server.qctl("redrive", "w", "--all").stdout)
+        self.dead("last")
+        self.assertEqual(len(self.server.json("dead", "list", "w")), 2)  # the redriven one, too
+        unasked = self.terminal("redrive", "w", "--all", "--yes")
+        self.assertEqual(unasked.status(), 0)
+        self.assertNotIn(b"[y/N]", unasked.seen)
+
     def test_a_redrive_of_single_tasks_refuses_what_it_cannot_do(self):
         task = self.server.json("submit", "t", "-q", "w")[0]["id"]
         for option in (["--to-queue", "other"], ["--rate", "1"]):
@@ -68,11 +141,16 @@ class TerminalTest(unittest.TestCase):
 
     def test_without_a_terminal_or_yes_nothing_is_removed(self):
         self.server.qctl("submit", "t", "-q", "w")
+        self.server.qctl("submit", "t", "-q", "dead")
+        worker = self.server.start("work", "-q", "dead", "--", "sh", "-c", "exit 65")
+        self.addCleanup(lambda: (worker.kill(), worker.communicate()))
+        eventually(lambda: len(self.server.json("dead", "list", "dead")) == 1, "one is dead")
         for command in (["queue", "purge", "w", "--state", "ready"],
                         ["queue", "delete", "w", "--force"],
-                        ["dead", "discard", "w", "--all"]):
+                        ["dead", "discard", "dead", "--all"]):
             self.assertIn("--yes", self.server.qctl(*command, status=2).stderr)
-        self.assertEqual(self.ready(), 1)
+        self.assertEqual(len(self.server.json("dead", "list", "dead")), 1)
+        self.assertEqual(self.server.json("queue", "get", "w")[0]["counts"]["ready"], 1)
         self.server.qctl("queue", "delete", "w", "--force", "--yes")
         self.server.qctl("queue", "get", "w", status=3)
 

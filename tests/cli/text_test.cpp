@@ -2,10 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include <sstream>
-
 #include "exit_code.h"
-#include "table.h"
 
 using namespace quern;
 using namespace quern::cli;
@@ -79,18 +76,12 @@ TEST_CASE("a line with colours is cut by what is seen of it") {
   CHECK(cut("abc", 3) == "abc");
 }
 
-TEST_CASE("columns are aligned by characters, without trailing blanks") {
-  Table table({{"NAME"}, {"COUNT", Table::Align::right}, {""}});
-  table.add({"ü", "5", ""});
-  table.add({"東京", "5", ""});
-  table.add({"queue", "1234567", "paused"});
-  std::ostringstream out;
-  table.print(out);
-  CHECK(out.str() ==
-        "NAME     COUNT\n"
-        "ü            5\n"
-        "東京         5\n"
-        "queue  1234567  paused\n");
+TEST_CASE("running text is broken between words, and a long word stays whole") {
+  CHECK(wrapped("one two three", 7) == "one two\nthree");
+  CHECK(wrapped("one two three", 80) == "one two three");
+  CHECK(wrapped("a longest-word b", 4) == "a\nlongest-word\nb");
+  CHECK(wrapped("Usage: qctl [OPTIONS]", 12, "\n  ") == "Usage: qctl\n  [OPTIONS]");
+  CHECK(wrapped("", 4) == "");
 }
 
 TEST_CASE("the exit status tells refused, not found and unreachable apart") {

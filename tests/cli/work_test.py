@@ -74,11 +74,86 @@ class WorkTest(unittest.TestCase):
         for pid in both:
             eventually(lambda: not alive(pid), f"{pid} is killed")
 
+    def family(self, end):
+        """A program with a child, a grandchild whose parent is gone, and one in a session of its
+        own; none ends on SIGTERM. The worker, and the pids."""
+        pids = os.path.join(self.folder, "pids")
+        worker = self.work(
+            f"trap '' TERM HUP; echo $$ >> {pids}.new; sleep 1000 & echo $! >> {pids}.new; "
+            f"(sleep 1000 & echo $! >> {pids}.new); "
+            f"setsid sh -c 'echo $$ >> {pids}.new; mv {pids}.new {pids}; sleep 1000' & "
+            + end)
+        eventually(lambda: os.path.exists(pids), "the program runs")
+        with open(pids) as written:
+            family = written.read().split()
+        self.assertEqual(len(family), 4)
+        return worker, family
+
+    def test_a_killed_worker_leaves_nothing_of_its_programs_behind(self):
+        self.submit()
+        worker, family = self.family("while :; do wait; done")
+        os.kill(worker.pid, signal.SIGKILL)
+        for pid in family:
+            eventually(lambda: not alive(pid), f"{pid} is killed")
+
+    def test_what_a_program_leaves_running_is_killed_when_it_ends(self):
+        id = self.submit()
+        gate = self.gate()
+        _, family = self.family(f"read line < {gate}")
+        self.open_gate(gate)
+        for pid in family:
+            eventually(lambda: not alive(pid), f"{pid} is killed")
+        self.until(id, "succeeded")
+
+    def test_a_killed_guard_takes_its_program_along_and_the_task_is_tried_again(self):
+        self.server.qctl("queue", "set", "w", "--retry-base", "1h", "--retry-max", "1h")
+        id = self.submit()
+        pid = os.path.join(self.folder, "pid")
+        self.work(f"echo $$ > {pid}.new; echo $PPID >> {pid}.new; mv {pid}.new {pid}; "
+                  "while :; do sleep 1000; done")
+        eventually(lambda: os.path.exists(pid), "the program runs")
+        with open(pid) as written:
+            program, guard = written.read().split()
+        with open(f"/proc/{guard}/cmdline") as name:
+            self.assertEqual(name.read().rstrip("\0"), "quern-guard")
+        os.kill(int(guard), signal.SIGKILL)
+        self.assertIn("Killed", self.until(id, "retrying")["last_error"]["message"])
+        eventually(lambda: not alive(program), "the program is killed")
+
     def test_a_program_that_takes_too_long_is_stopped_and_retried(self):
         self.server.qctl("queue", "set", "w", "--retry-base", "1h", "--retry-max", "1h")
         id = self.submit()
         self.work("sleep 1000", "--timeout", "100ms")
-        self.assertIn("timed out", self.until(id, "retrying")["last_error"]["message"])
+        error = self.until(id, "retrying")["last_error"]
+        self.assertEqual((error["type"], error["message"]), ("timeout", "timed out"))
+
+    def test_a_tasks_own_time_out_is_called_that_though_the_program_ends_with_0(self):
+        self.server.qctl("queue", "set", "w", "--retry-base", "1h", "--retry-max", "1h")
+        id = self.submit("t", "null", "--timeout", "1s")
+        worker = self.work("trap 'echo stopping >&2; exit 0' TERM; sleep 1000 & wait")
+        error = self.until(id, "retrying")["last_error"]
+        self.assertEqual((error["type"], error["message"]), ("timeout", "timed out\nstopping"))
+        self.stop(worker)
+        self.assertIn("stopped after", worker.stdout.read())
+
+    def test_a_result_that_is_too_large_as_json_is_called_that(self):
+        ids = [self.submit("escaped"), self.submit("raw"), self.submit("fits")]
+        self.work("case $QUERN_TASK_TYPE in "
+                  "escaped) head -c 600000 /dev/zero | tr '\\0' '\\\\';; "
+                  "raw) head -c 2000000 /dev/zero | tr '\\0' x;; "
+                  "fits) printf '\"%s\"\\n' $(head -c 1048574 /dev/zero | tr '\\0' x);; esac")
+        for id in ids[:2]:
+            dead = self.until(id, "dead")
+            self.assertEqual((dead["dead_reason"], dead["last_error"]["type"]),
+                             ("not_retryable", "ResultTooLarge"))
+        self.assertEqual(len(self.until(ids[2], "succeeded")["result"]), 1_048_574)
+
+    def test_times_that_make_no_sense_are_usage_errors(self):
+        for flags, why in ((["--heartbeat", "0s"], "--heartbeat must be at least 100ms"),
+                           (["--timeout", "0s"], "--timeout must be longer"),
+                           (["--lease", "1ms"], "--lease must be from 1 second")):
+            said = self.server.qctl("work", "-q", "w", *flags, "--", "true", status=2).stderr
+            self.assertIn(why, said)
 
     def test_sigterm_lets_what_runs_finish(self):
         id = self.submit()
@@ -102,13 +177,16 @@ class WorkTest(unittest.TestCase):
             out.write("go\n")
 
     def runs(self):
-        with open(os.path.join(self.folder, "runs")) as written:
-            return written.read().split()
+        """The processes of the program so far; a line is there once its end is."""
+        path = os.path.join(self.folder, "runs")
+        if not os.path.exists(path):
+            return []
+        with open(path) as written:
+            return written.read().split("\n")[:-1]
 
     def started(self, id):
         """The worker runs the program: its process."""
-        eventually(lambda: os.path.exists(os.path.join(self.folder, "runs")), "the program runs")
-        return self.runs()[0]
+        return eventually(self.runs, "the program runs")[0]
 
     def test_a_server_that_is_killed_and_comes_back_gets_the_result_of_what_ran(self):
         gate = self.gate()

@@ -76,6 +76,15 @@ TEST_CASE("the token is shown to the worker alone") {
         std::string::npos);
 }
 
+TEST_CASE("how long an attempt may take is shown to the worker alone, where it is limited") {
+  TaskMaker task;
+  task.set(TaskState::running);
+  CHECK(task.json(TaskShape::leased).find("timeout_ms") == std::string::npos);
+  task.view.timeout = Duration{4'000};
+  CHECK(task.json(TaskShape::leased).find(R"("timeout_ms":4000}})") != std::string::npos);
+  CHECK(task.json(TaskShape::whole).find("timeout_ms") == std::string::npos);
+}
+
 TEST_CASE("a result is shown once the task succeeded, null when none was given") {
   TaskMaker task;
   CHECK(task.json(TaskShape::whole).find("\"result\"") == std::string::npos);

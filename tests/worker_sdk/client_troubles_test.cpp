@@ -8,9 +8,7 @@
 
 #include "api_error.h"
 #include "quern/quern.h"
-#include "quernd.h"
-#include "support/eventually.h"
-#include "support/tcp_proxy.h"
+#include "troubled_setting.h"
 
 using namespace std::chrono_literals;
 using quern::Client;
@@ -18,38 +16,18 @@ using quern::ErrorCode;
 using quern::Task;
 using quern::test::error_of;
 using quern::test::eventually;
-using quern::test::Quernd;
-using quern::test::TcpProxy;
+using quern::test::every_trouble;
+using quern::test::name_of;
 using quern::test::Trouble;
+using quern::test::TroubledSetting;
 using Kind = quern::test::Trouble::Kind;
 
 namespace {
 
-const std::vector<Trouble> every_trouble = {
-    {.kind = Kind::drop_request},
-    {.kind = Kind::cut_answer},
-    {.kind = Kind::cut_answer, .answer_bytes = 100},  // within the header
-    {.kind = Kind::cut_answer, .answer_bytes = 300},  // within the body
-    {.kind = Kind::reset_answer},
-    {.kind = Kind::reset_answer, .answer_bytes = 100},
-    {.kind = Kind::swallow_request},
-    {.kind = Kind::swallow_answer},
-};
-
-// A server, a way to it that makes trouble, and one that does not.
-struct Setting {
-  Quernd quernd;
-  TcpProxy proxy{quernd.port()};
-  Client direct{{.server = quernd.url()}};
-
+struct Setting : TroubledSetting {
   // Gives up soon on an answer, but not on the call.
   Client client(quern::Duration retry_for = 60s) const {
     return Client({.server = proxy.url(), .timeout = 300ms, .retry_for = retry_for});
-  }
-  void await_strikes(std::size_t count) {
-    eventually(
-        "trouble strikes", [&] { return proxy.struck(); },
-        [&](std::size_t struck) { return struck >= count; });
   }
   // The payloads of all tasks of the queue, each as often as there are tasks with it.
   std::multiset<std::string> payloads(const std::string& queue) {
@@ -64,10 +42,6 @@ struct Setting {
     return found;
   }
 };
-
-std::string name_of(const Trouble& trouble) {
-  return std::string(to_string(trouble.kind)) + " " + std::to_string(trouble.answer_bytes);
-}
 
 }  // namespace
 

@@ -9,6 +9,18 @@ using Lock = std::unique_lock<std::mutex>;
 
 std::string FakeQuern::add(const std::string& type, const std::string& payload) {
   const Lock lock(mutex_);
+  return push(type, payload)["id"];
+}
+
+std::string FakeQuern::add_with_timeout(const std::string& type,
+                                        std::chrono::milliseconds timeout) {
+  const Lock lock(mutex_);
+  json& task = push(type, "null");
+  task["lease"]["timeout_ms"] = timeout.count();
+  return task["id"];
+}
+
+json& FakeQuern::push(const std::string& type, const std::string& payload) {
   const std::string id = "task-" + std::to_string(++ids_);
   ready_.push_back({{"id", id},
                     {"queue", "q"},
@@ -22,7 +34,7 @@ std::string FakeQuern::add(const std::string& type, const std::string& payload) 
                       {"worker_id", "w"},
                       {"expires_at", "2026-11-23T09:10:00.000Z"}}}});
   changed_.notify_all();
-  return id;
+  return ready_.back();
 }
 
 void FakeQuern::lose(const std::string& id) {
@@ -43,6 +55,11 @@ void FakeQuern::refuse(FakeAnswer answer) {
 void FakeQuern::clear_refusal() {
   const Lock lock(mutex_);
   refusal_.reset();
+}
+
+void FakeQuern::limit_body(std::size_t bytes_max) {
+  const Lock lock(mutex_);
+  body_bytes_max_ = bytes_max;
 }
 
 std::vector<json> FakeQuern::outcomes(const std::string& id) {
@@ -86,6 +103,7 @@ FakeAnswer FakeQuern::handle(const FakeRequest& request) {
       return {.manner = FakeAnswer::Manner::stay_silent};
     }
     if (refusal_) return *refusal_;
+    if (request.body.size() > body_bytes_max_) return problem(413, "payload_too_large");
   }
   if (request.target == "/leases") return lease(body, request);
   if (request.target == "/tasks") {

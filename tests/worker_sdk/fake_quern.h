@@ -1,7 +1,9 @@
 // As much of a Quern server as a worker talks to, in memory, with every call on record.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <deque>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -22,6 +24,8 @@ class FakeQuern {
 
   // A task that is ready. Returns its id.
   std::string add(const std::string& type, const std::string& payload = "null");
+  // The same, whose attempts may take so long.
+  std::string add_with_timeout(const std::string& type, std::chrono::milliseconds timeout);
   // From now on the lease of this task is lost.
   void lose(const std::string& id);
   // The next `count` requests get no answer, ever.
@@ -29,6 +33,8 @@ class FakeQuern {
   // Every request gets this until clear_refusal().
   void refuse(FakeAnswer answer);
   void clear_refusal();
+  // Larger requests get 413.
+  void limit_body(std::size_t bytes_max);
 
   // The settlements of one task so far, in order; heartbeats only by heartbeats().
   std::vector<nlohmann::json> outcomes(const std::string& id);
@@ -45,6 +51,7 @@ class FakeQuern {
   const std::vector<nlohmann::json>& settled() const { return settled_; }
 
  private:
+  nlohmann::json& push(const std::string& type, const std::string& payload);  // with the lock
   FakeAnswer handle(const FakeRequest& request);
   nlohmann::json settle(const nlohmann::json& items);
   FakeAnswer lease(const nlohmann::json& body, const FakeRequest& request);
@@ -56,6 +63,7 @@ class FakeQuern {
   std::set<std::string> done_;
   std::vector<nlohmann::json> settled_;
   std::optional<FakeAnswer> refusal_;
+  std::size_t body_bytes_max_ = 16 * 1024 * 1024;
   int silent_ = 0;
   int calls_ = 0;
   int ids_ = 0;

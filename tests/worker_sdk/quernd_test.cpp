@@ -302,6 +302,30 @@ TEST_CASE("a handler is asked to stop in time to say how far it came before its 
   }
 }
 
+TEST_CASE("every lease says how long its attempt may take, a task's own time-out or its queue's") {
+  Quernd quernd;
+  quern::Client client = quernd.client();
+  quern::QueueSettings settings;
+  settings.timeout = 7s;
+  client.queue_set("limited", settings);
+  const auto timeout_of_lease = [&](const std::string& queue) {
+    const auto leased = client.lease({.queues = {queue}, .lease = 60s}).tasks;
+    REQUIRE(leased.size() == 1);
+    const auto timeout = leased[0].lease.value().timeout;
+    CHECK(client.get(leased[0].id).lease.value().timeout == std::nullopt);
+    client.release(leased[0]);
+    return timeout;
+  };
+  client.submit({.queue = "free", .type = "t"});
+  CHECK(timeout_of_lease("free") == std::nullopt);
+  client.submit({.queue = "own", .type = "t", .timeout = 4s});
+  client.submit({.queue = "limited", .type = "t"});
+  for (int round = 0; round < 2; ++round) {  // whenever it starts
+    CHECK(timeout_of_lease("own") == quern::Duration{4s});
+    CHECK(timeout_of_lease("limited") == quern::Duration{7s});
+  }
+}
+
 TEST_CASE("a cancelled task's handler is asked to stop") {
   Quernd quernd;
   quern::Client client = quernd.client();

@@ -6,10 +6,8 @@
 
 #include "handler_history.h"
 #include "quern/quern.h"
-#include "quernd.h"
 #include "running_worker.h"
-#include "support/eventually.h"
-#include "support/tcp_proxy.h"
+#include "troubled_setting.h"
 
 using namespace std::chrono_literals;
 using namespace quern::test;
@@ -17,28 +15,8 @@ using Kind = quern::test::Trouble::Kind;
 
 namespace {
 
-const std::vector<Trouble> every_trouble = {
-    {.kind = Kind::drop_request},
-    {.kind = Kind::cut_answer},
-    {.kind = Kind::cut_answer, .answer_bytes = 100},
-    {.kind = Kind::reset_answer},
-    {.kind = Kind::reset_answer, .answer_bytes = 100},
-    {.kind = Kind::swallow_request},
-    {.kind = Kind::swallow_answer},
-};
-
-// A worker's way to the server makes trouble; the test's own does not.
-struct Setting {
-  Quernd quernd;
-  TcpProxy proxy{quernd.port()};
-  quern::Client direct{{.server = quernd.url()}};
+struct Setting : TroubledSetting {
   quern::Client client{{.server = proxy.url(), .timeout = 300ms}};
-
-  void await_strikes(std::size_t count) {
-    eventually(
-        "trouble strikes", [&] { return proxy.struck(); },
-        [&](std::size_t struck) { return struck >= count; });
-  }
 };
 
 }  // namespace
@@ -58,7 +36,7 @@ TEST_CASE("a worker keeps consuming after any trouble, and no task is lost") {
   Background background(worker);
   std::size_t expected = 0;
   for (const Trouble& trouble : every_trouble) {
-    CAPTURE(to_string(trouble.kind));
+    CAPTURE(name_of(trouble));
     const std::size_t before = setting.proxy.struck();
     setting.proxy.make(trouble);
     const auto during = setting.direct.submit_batch(tasks_for("q", 20));
@@ -90,7 +68,7 @@ TEST_CASE("results that no trouble let through are reported when it ends, withou
   Background background(worker);
   std::size_t expected = 0;
   for (const Trouble& trouble : every_trouble) {
-    CAPTURE(to_string(trouble.kind));
+    CAPTURE(name_of(trouble));
     const auto tasks = setting.direct.submit_batch(tasks_for("q", at_once));
     REQUIRE(history.await_running(at_once));
     setting.proxy.make(trouble);

@@ -35,6 +35,10 @@ using Tls = asio::ssl::stream<tcp::socket&>;
 // server, and short enough for a person who waits for a worker to end.
 constexpr std::chrono::seconds stop_linger{3};
 
+// What one read may bring. Beast reads no more than the buffer has room for: one that grows from
+// nothing takes the answer to a lease of 64 tasks in 90 system calls instead of one or two.
+constexpr std::size_t read_bytes_max = 64 * 1024;
+
 class Settings : public ConnectionSettings {
  public:
   Settings(Endpoint endpoint, std::string token)
@@ -52,7 +56,9 @@ Error unreachable(const Endpoint& endpoint, const std::string& why) {
 class AsioConnection : public Connection {
  public:
   explicit AsioConnection(std::shared_ptr<const Settings> settings)
-      : settings_(std::move(settings)), socket_(io_), timer_(io_) {}
+      : settings_(std::move(settings)), socket_(io_), timer_(io_) {
+    buffer_.reserve(read_bytes_max);
+  }
 
   Result<void> connect(SteadyTime deadline) {
     const Endpoint& endpoint = settings_->endpoint;

@@ -14,6 +14,13 @@ bool read_count(JsonReader& json, std::uint32_t& out) {
   return true;
 }
 
+bool read_duration(JsonReader& json, std::optional<Duration>& out) {
+  std::int64_t value = 0;
+  if (!json.read_int64(value)) return false;
+  out = Duration{value};
+  return true;
+}
+
 bool read_raw(JsonReader& json, std::string& out) {
   std::string_view raw;
   if (!json.read_raw(raw)) return false;
@@ -64,6 +71,7 @@ bool read_lease(JsonReader& json, std::optional<Lease>& lease) {
     if (key == "token") return json.read_string(lease->token);
     if (key == "worker_id") return json.read_string(lease->worker_id);
     if (key == "expires_at") return read_time(json, lease->expires_at);
+    if (key == "timeout_ms") return read_duration(json, lease->timeout);
     return false;
   });
 }
@@ -173,6 +181,7 @@ void write_lease(JsonWriter& json, const Lease& lease) {
   write_text(json, "token", lease.token);
   json.key("worker_id").string(lease.worker_id);
   json.key("expires_at").time(lease.expires_at);
+  write_duration(json, "timeout_ms", lease.timeout);
   json.end_object();
 }
 

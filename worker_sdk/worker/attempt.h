@@ -1,6 +1,7 @@
 // One attempt at one task, from its lease to the report of how it went.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -22,15 +23,20 @@ class Attempt {
 
   // Below: guarded by Pool's mutex.
   Timestamp deadline;       // the lease's end by the server's clock
-  SteadyTime end_seen;      // `deadline` by our clock, on the late side
   SteadyTime lease_until;   // by ours, on the safe side
+  SteadyTime leased_at;     // when it came
   SteadyTime heartbeat_at;  // the last one that was sent
   SteadyTime heartbeat_due;
-  SteadyTime stop_at = SteadyTime::max();  // shortly before the attempt's time-out, once known
+  SteadyTime stop_at = SteadyTime::max();  // shortly before the attempt's time-out; or at once
   std::string progress;                    // to go with the next heartbeat
   bool lost = false;                       // the server said so: there is nothing left to report
   bool shutting_down = false;              // asked to stop because the worker ends, not the task
   bool released = false;                   // given back while its handler still ran
+
+  // When its handler is to be asked to stop. Also when the server has not been heard of for a whole
+  // lease: it will then have given the task to somebody else.
+  SteadyTime asked_to_stop_at() const { return std::min(stop_at, lease_until); }
+  void stop_now() { stop_at = SteadyTime::min(); }
 
   // Below: the handler's own.
   std::map<std::string, std::uint32_t> follow_ups;  // how often each was submitted

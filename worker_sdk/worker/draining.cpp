@@ -30,6 +30,7 @@ void Pool::close() {
   closed_ = true;
   handler_wake_.notify_all();
   report_wake_.notify_all();
+  watch_wake_.notify_all();
 }
 
 // Whether everything is reported (and nothing running, if `running_too`) within `time_max`.
@@ -44,25 +45,18 @@ void Pool::release_unstarted() {
   const std::lock_guard lock(mutex_);
   parked_ = false;
   draining_ = true;
-  for (const auto& attempt : unstarted_) {
-    attempts_.erase(attempt->task.lease->token);
-    outbox_.add(settlement_for(attempt->task, SettleOp::release));
-  }
+  for (const auto& attempt : unstarted_) drop(*attempt);
   unstarted_.clear();
   report_wake_.notify_one();
 }
 
 void Pool::ask_running_to_stop() {
-  std::vector<std::stop_source> running;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& [token, attempt] : attempts_) {
-      attempt->shutting_down = true;
-      running.push_back(attempt->stop);
-    }
+  const std::lock_guard lock(mutex_);
+  for (const auto& [token, attempt] : attempts_) {
+    attempt->shutting_down = true;
+    attempt->stop_now();
   }
-  // Without the lock: what this calls is the handlers', and may come back to us.
-  for (std::stop_source& stop : running) stop.request_stop();
+  watch_from(SteadyTime::min());
 }
 
 void Pool::release_running() {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "quern/protocol/limits.h"
 #include "worker/pool.h"
 
 namespace quern {
@@ -13,6 +14,9 @@ constexpr Duration slots_linger{1};
 // However long a pause the server asks for, it is looked at again within 30 seconds: this, and the
 // half of it that Backoff may add.
 constexpr Duration retry_after_max{20'000};
+
+// So long before its attempt's time-out a handler is asked to stop.
+constexpr Duration timeout_notice{1'000};
 
 }  // namespace
 
@@ -29,7 +33,7 @@ std::optional<Error> Pool::lease_until_stopped() {
       answered = true;
       server_answered();
       quiet = answer.tasks.empty();
-      begin(std::move(answer.tasks), asked_at);
+      begin(std::move(answer.tasks), *request, asked_at);
       settled(request->settle, answer.settled, asked_at);
       // A server that ends a long poll at once, as one that is draining does, is not asked at once
       // again.
@@ -63,23 +67,14 @@ void Pool::pause_leasing(Duration time) {
 // that the next one may as well wait at the server.
 std::optional<LeaseRequest> Pool::next_lease(bool quiet) {
   std::unique_lock lock(mutex_);
-  parked_ = false;
-  const auto enough_free = [this] {
-    return stopping_.stop_requested() || attempts_.size() <= lease_when_;
-  };
-  lease_when_ = options_.concurrency - 1;
-  lease_wake_.wait(lock, enough_free);
-  if (!quiet) {
-    lease_when_ = options_.concurrency / 4;
-    lease_wake_.wait_for(lock, slots_linger, enough_free);
-  }
+  await_room(lock, quiet);
   if (stopping_.stop_requested()) return std::nullopt;
-  LeaseRequest request{
-      .queues = options_.queues,
-      .max_tasks = static_cast<std::uint32_t>(options_.concurrency - attempts_.size()),
-      .lease = options_.lease,
-      .worker_id = options_.worker_id,
-      .settle = outbox_.take()};
+  const std::size_t room = std::min(in_hand_max() - attempts_.size(), limits::lease_tasks_max);
+  LeaseRequest request{.queues = options_.queues,
+                       .max_tasks = static_cast<std::uint32_t>(room),
+                       .lease = options_.lease,
+                       .worker_id = options_.worker_id,
+                       .settle = outbox_.take().take()};
   in_flight_ += request.settle.size();
   if (quiet && request.settle.empty()) {
     request.wait = options_.wait;
@@ -88,40 +83,54 @@ std::optional<LeaseRequest> Pool::next_lease(bool quiet) {
   return request;
 }
 
-// A lease that is shorter than what we asked for was cut by the attempt's time-out. When it was
-// granted is known by the server's clock: at the first start, or not before the task was due.
-void Pool::expect_timeout(Attempt& attempt, SteadyTime now) const {
-  const Task& task = attempt.task;
-  Timestamp granted = task.created_at;
-  if (task.started_at) granted = std::max(granted, *task.started_at);
-  if (task.run_at) granted = std::max(granted, *task.run_at);
-  const Duration length = task.lease->expires_at - granted;
-  if (length <= Duration{0} || length + clock_tolerance >= options_.lease) return;
-  attempt.stop_at = now + length - std::min(timeout_notice, length / 4);
+void Pool::await_room(std::unique_lock<std::mutex>& lock, bool quiet) {
+  const auto enough = [this] {
+    return stopping_.stop_requested() || attempts_.size() <= *lease_when_;
+  };
+  do {  // again when handlers turned out to be slower meanwhile, and the room to be less
+    lease_when_ = in_hand_max() - 1;
+    parked_ = !enough();
+    if (parked_ && !outbox_.empty()) report_wake_.notify_one();
+    lease_wake_.wait(lock, enough);
+    parked_ = false;
+    if (!quiet) {
+      lease_when_ = in_hand_max() / 2;
+      lease_wake_.wait_for(lock, slots_linger, enough);
+    }
+  } while (attempts_.size() >= in_hand_max() && !stopping_.stop_requested());
+  lease_when_.reset();
 }
 
-void Pool::begin(std::vector<Task> tasks, SteadyTime asked_at) {
+void Pool::begin(std::vector<Task> tasks, const LeaseRequest& request, SteadyTime asked_at) {
   const std::lock_guard lock(mutex_);
+  const SteadyTime now = steady_clock::now();
+  const bool waited = request.wait != Duration{0};
+  if (!waited) prefetch_.lease_took(now - asked_at);
   parked_ = false;
+  if (tasks.empty()) return;
   stats_.leased += tasks.size();
-  SteadyTime due = SteadyTime::max();
+  // The lease runs from when the server granted it, which was after we asked: so this is early. A
+  // long poll makes it much too early; but then it was granted just now.
+  const SteadyTime granted_at = std::max(asked_at, now - Duration{1'000});
   for (Task& task : tasks) {
     if (!task.lease) continue;
     auto attempt = std::make_shared<Attempt>(std::move(task));
-    // The lease runs from when the server granted it, which was after we asked: so this is early.
-    // A long poll makes it much too early; but then it was granted just now.
-    const SteadyTime granted_at = std::max(asked_at, steady_clock::now() - Duration{1'000});
-    attempt->end_seen = steady_clock::now() + options_.lease;
+    attempt->leased_at = now;
     attempt->lease_until = granted_at + options_.lease;
     attempt->heartbeat_at = granted_at;
     attempt->heartbeat_due = granted_at + options_.heartbeat;
-    expect_timeout(*attempt, steady_clock::now());
-    due = std::min({due, attempt->heartbeat_due, attempt->stop_at});
+    if (attempt->task.lease->timeout) {
+      const Duration timeout = std::min(*attempt->task.lease->timeout, limits::ten_years);
+      attempt->stop_at =
+          (waited ? now : granted_at) + timeout - std::min(timeout_notice, timeout / 4);
+    }
+    watch_from(attempt->asked_to_stop_at());
     unstarted_.push_back(attempt);
     attempts_.emplace(attempt->task.lease->token, std::move(attempt));
   }
   wake_handler();
-  if (due < report_at_) report_wake_.notify_one();
+  watch_from(now + start_wait_max);
+  if (granted_at + options_.heartbeat < report_at_) report_wake_.notify_one();
 }
 
 }  // namespace quern

@@ -13,6 +13,29 @@
 
 namespace quern {
 
+// What goes into one request: no more than the server surely takes.
+class Report {
+ public:
+  bool full() const { return items_.size() >= items_max || bytes_ >= bytes_max; }
+  bool empty() const { return items_.empty(); }
+  std::size_t size() const { return items_.size(); }
+
+  void add(Settlement item) {
+    bytes_ += item.result.size() + item.progress.size() + item.error.message.size() +
+              item.error.details.size();
+    items_.push_back(std::move(item));
+  }
+  std::vector<Settlement> take() && { return std::move(items_); }
+
+ private:
+  static constexpr std::size_t items_max = 1'000;
+  // A quarter of a request's limit; the last item may go beyond by its own size, at most 1 MiB.
+  static constexpr std::size_t bytes_max = 4 * 1024 * 1024;
+
+  std::vector<Settlement> items_;
+  std::size_t bytes_ = 0;
+};
+
 class Outbox {
  public:
   void add(Settlement item) { items_.push_back(std::move(item)); }
@@ -22,23 +45,17 @@ class Outbox {
                   std::make_move_iterator(items.end()));
   }
   // As many as fit into one request.
-  std::vector<Settlement> take() {
-    std::vector<Settlement> batch;
-    for (std::size_t bytes = 0; !items_.empty() && batch.size() < items_max && bytes < bytes_max;) {
-      bytes += items_.front().result.size() + items_.front().error.message.size();
-      batch.push_back(std::move(items_.front()));
+  Report take() {
+    Report report;
+    while (!items_.empty() && !report.full()) {
+      report.add(std::move(items_.front()));
       items_.pop_front();
     }
-    return batch;
+    return report;
   }
   bool empty() const { return items_.empty(); }
-  std::size_t size() const { return items_.size(); }
 
  private:
-  static constexpr std::size_t items_max = 1'000;
-  // A quarter of a request's limit; the last item may go beyond by its own size, at most 1 MiB.
-  static constexpr std::size_t bytes_max = 4 * 1024 * 1024;
-
   std::deque<Settlement> items_;
 };
 

@@ -17,7 +17,8 @@ constexpr Duration progress_interval{500};
 Pool::Pool(Client& client, WorkerOptions options)
     : client_(client),
       options_(sdk::checked(std::move(options))),
-      own_client_(sdk::client_options_for(options_, client.options())) {}
+      own_client_(sdk::client_options_for(options_, client.options())),
+      prefetch_(options_.concurrency) {}
 
 void Pool::add(std::string type, Worker::Handler handler) {
   handlers_[std::move(type)] = std::move(handler);
@@ -33,6 +34,7 @@ void Pool::run() {
       threads.emplace_back([this] { run_handlers(); });
     }
     threads.emplace_back([this] { report_until_closed(); });
+    threads.emplace_back([this] { watch_until_closed(); });
     refusal = lease_until_stopped();
     drain();
   }
@@ -87,9 +89,14 @@ void Pool::server_failed(const Error& error) {
       std::string(to_string(error.code)) + ": " + error.detail + "; trying again until it answers");
 }
 
-void Pool::log(LogLevel level, const std::string& text) {
+// The user's, and called from every thread: what it throws must not cost a task.
+void Pool::log(LogLevel level, const std::string& text) noexcept {
   const std::lock_guard lock(log_mutex_);
-  options_.log(level, text);
+  try {
+    options_.log(level, text);
+  } catch (...) {
+    // There is nowhere left to say so.
+  }
 }
 
 }  // namespace quern

@@ -1,15 +1,17 @@
 // The inside of Worker: who leases, who runs handlers, who reports.
 //
-//   leasing.cpp    the caller of run()           draining.cpp   how a pool ends
-//   running.cpp    the handler threads           pool.cpp       the rest
-//   reporting.cpp  the reporter
+//   leasing.cpp    the caller of run()           watching.cpp   the watch
+//   running.cpp    the handler threads           draining.cpp   how a pool ends
+//   reporting.cpp  the reporter                  pool.cpp       the rest
 //
-// Shape    Three kinds of threads around one mutex:
-//            the caller of run()  leases as many tasks as there are free slots, and takes along the
+// Shape    Four kinds of threads around one mutex:
+//            the caller of run()  leases as many tasks as there is room for, and takes along the
 //                                 reports that have gathered: one round trip for both when busy
 //            `concurrency` others run handlers and put the outcome into the outbox
 //            the reporter         sends heartbeats; and the outbox, while the first is parked in a
-//                                 long poll or has ended
+//                                 long poll, waits for room, or has ended
+//            the watch            asks handlers to stop in time, and gives back what waits too long
+//                                 for one
 // Errors   Nothing that the server says or fails to say ends the loop, except a refusal of the very
 //          first lease call.
 #pragma once
@@ -30,6 +32,7 @@
 #include "quern/worker.h"
 #include "worker/attempt.h"
 #include "worker/outbox.h"
+#include "worker/prefetch.h"
 
 namespace quern {
 
@@ -45,24 +48,24 @@ class Pool {
   // For Context.
   Client& client() { return client_; }
   OnceStore* once_store() const { return options_.once_store; }
-  void log(LogLevel level, const std::string& text);
+  void log(LogLevel level, const std::string& text) noexcept;
   Timestamp deadline(const Attempt& attempt) const;
   void show_progress(Attempt& attempt, std::string json);
 
  private:
   using SteadyTime = Attempt::SteadyTime;
 
-  // So long before its attempt's time-out a handler is asked to stop.
-  static constexpr Duration timeout_notice{1'000};
-  // By how much a lease may seem cut short when it is not: rounding, and clocks that are slewed.
-  static constexpr Duration clock_tolerance{250};
+  // So long a task waits for a handler at most. Prefetched ones start within milliseconds; when
+  // handlers suddenly take long, another worker shall have them.
+  static constexpr Duration start_wait_max{1'000};
 
   // The caller of run().
   std::optional<Error> lease_until_stopped();  // the refusal, if the first call was refused
   std::optional<LeaseRequest> next_lease(bool quiet);
+  void await_room(std::unique_lock<std::mutex>& lock, bool quiet);
+  std::size_t in_hand_max() const { return options_.concurrency + prefetch_.count(); }
   void pause_leasing(Duration time);
-  void begin(std::vector<Task> tasks, SteadyTime asked_at);
-  void expect_timeout(Attempt& attempt, SteadyTime now) const;
+  void begin(std::vector<Task> tasks, const LeaseRequest& request, SteadyTime asked_at);
   void drain();
   void close();  // ends the other threads
   bool wait_until_idle(Duration time_max, bool running_too);
@@ -72,9 +75,11 @@ class Pool {
 
   // Handler threads.
   void run_handlers();
-  std::shared_ptr<Attempt> next_attempt();
+  std::shared_ptr<Attempt> next_attempt(std::unique_lock<std::mutex>& lock);
   void wake_handler();
-  void finish(const std::shared_ptr<Attempt>& attempt, Settlement outcome);
+  void finish(const Attempt& attempt, Settlement outcome);
+  void drop(const Attempt& attempt);
+  void one_less_in_hand();
   const Worker::Handler* handler_for(const std::string& type) const;
 
   // The reporter.
@@ -82,11 +87,18 @@ class Pool {
   std::vector<Settlement> next_report();
   SteadyTime next_report_at() const;
   bool may_report() const { return parked_ || draining_; }
+  void add_heartbeats(Report& report, SteadyTime now);
+
+  // The watch.
+  void watch_until_closed();
+  void watch_from(SteadyTime at);  // looks again then, if it would not before
+  void give_back_waiting(SteadyTime now);
   std::vector<std::stop_source> due_to_stop(SteadyTime now) const;
-  void add_heartbeats(std::vector<Settlement>& batch, SteadyTime now);
+  SteadyTime next_watch_at() const;
 
   // Both of those that talk to the server.
   std::optional<Error> report(std::vector<Settlement> batch);
+  std::optional<Error> report_apart(std::vector<Settlement> batch);
   void settled(const std::vector<Settlement>& sent, const std::vector<Settled>& answers,
                SteadyTime sent_at);
   void settled_one(const Settlement& sent, const Settled& answer, SteadyTime sent_at);
@@ -107,18 +119,20 @@ class Pool {
   std::condition_variable lease_wake_;
   std::condition_variable handler_wake_;
   std::condition_variable report_wake_;
+  std::condition_variable watch_wake_;
   std::condition_variable idle_wake_;
   std::unordered_map<std::string, std::shared_ptr<Attempt>> attempts_;  // by lease token
   std::deque<std::shared_ptr<Attempt>> unstarted_;  // these are in attempts_, too
   std::size_t handlers_idle_ = 0;
   bool handler_waking_ = false;  // one was told to wake, and has not yet
-  std::size_t lease_when_ = 0;   // the leasing thread waits until no more slots are taken
+  Prefetch prefetch_;
+  std::optional<std::size_t> lease_when_;     // the leasing thread waits until so few are in hand
   SteadyTime report_at_ = SteadyTime::max();  // when the reporter looks by itself
+  SteadyTime watch_at_ = SteadyTime::max();   // when the watch does
   Outbox outbox_;
   std::size_t in_flight_ = 0;  // reports taken from the outbox and not answered yet
   SteadyTime report_not_before_{};
-  bool parked_ =
-      false;  // the leasing thread is in a long poll: it will not take reports along soon
+  bool parked_ = false;    // the leasing thread will not take reports along soon
   bool draining_ = false;  // the leasing thread has ended
   bool closed_ = false;
   bool away_ = false;  // the server did not answer the last call

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "worker/pool.h"
@@ -14,6 +15,13 @@ namespace {
 bool is_about_the_request(ErrorCode code) {
   return code == ErrorCode::invalid_argument || code == ErrorCode::invalid_json ||
          code == ErrorCode::bad_request || code == ErrorCode::payload_too_large;
+}
+
+// Done, or too late: the task has moved on, and there is nothing left to say about it.
+bool is_final(const Settled& answer) {
+  return !answer.problem || answer.problem->code == ErrorCode::lease_lost ||
+         answer.problem->code == ErrorCode::task_finished ||
+         answer.problem->code == ErrorCode::task_not_found;
 }
 
 // Leases must be kept, so that a server that asks for a longer pause is not obeyed.
@@ -44,18 +52,12 @@ std::vector<Settlement> Pool::next_report() {
   for (;;) {
     if (closed_) return {};
     const SteadyTime now = steady_clock::now();
-    if (std::vector<std::stop_source> due = due_to_stop(now); !due.empty()) {
-      lock.unlock();  // what this calls is the handlers', and may come back to us
-      for (std::stop_source& stop : due) stop.request_stop();
-      lock.lock();
-      continue;
-    }
     if (now >= report_not_before_) {
-      std::vector<Settlement> batch;
-      if (may_report()) batch = outbox_.take();
-      in_flight_ += batch.size();
-      add_heartbeats(batch, now);
-      if (!batch.empty()) return batch;
+      Report report;
+      if (may_report()) report = outbox_.take();
+      in_flight_ += report.size();
+      add_heartbeats(report, now);
+      if (!report.empty()) return std::move(report).take();
     }
     report_at_ = next_report_at();
     report_wake_.wait_until(lock, report_at_);
@@ -66,34 +68,20 @@ Attempt::SteadyTime Pool::next_report_at() const {
   SteadyTime at = steady_clock::now() + std::chrono::hours(1);
   if (may_report() && !outbox_.empty()) at = std::min(at, report_not_before_);
   for (const auto& [token, attempt] : attempts_) {
-    if (!attempt->stop.stop_requested()) {
-      at = std::min({at, attempt->stop_at, attempt->lease_until});
-    }
     if (!attempt->lost) at = std::min(at, std::max(attempt->heartbeat_due, report_not_before_));
   }
   return at;
 }
 
-std::vector<std::stop_source> Pool::due_to_stop(SteadyTime now) const {
-  std::vector<std::stop_source> due;
+// Those for which there is no room go with the next request, at once.
+void Pool::add_heartbeats(Report& report, SteadyTime now) {
   for (const auto& [token, attempt] : attempts_) {
-    // Not heard of by the server for a whole lease: when it answers again, it will have given the
-    // task to somebody else.
-    if (now >= std::min(attempt->stop_at, attempt->lease_until) &&
-        !attempt->stop.stop_requested()) {
-      due.push_back(attempt->stop);
-    }
-  }
-  return due;
-}
-
-void Pool::add_heartbeats(std::vector<Settlement>& batch, SteadyTime now) {
-  for (const auto& [token, attempt] : attempts_) {
+    if (report.full()) return;
     if (attempt->lost || attempt->released || attempt->heartbeat_due > now) continue;
     Settlement beat = settlement_for(attempt->task, SettleOp::heartbeat);
     beat.lease = options_.lease;
     beat.progress = std::exchange(attempt->progress, {});
-    batch.push_back(std::move(beat));
+    report.add(std::move(beat));
     attempt->heartbeat_at = now;
     attempt->heartbeat_due = now + options_.heartbeat;
   }
@@ -123,38 +111,50 @@ std::optional<Error> Pool::report(std::vector<Settlement> batch) {
       return std::nullopt;
     }
   }
-  // One of them is the cause, and must not keep the others from being reported.
-  std::optional<Error> error;
-  for (Settlement& item : batch) {
-    if (auto failed = report({std::move(item)})) error = std::move(failed);
+  return report_apart(std::move(batch));
+}
+
+// One of them is the cause, and must not keep the others from being reported; or together they are
+// too much for a server whose limit is lower than most.
+std::optional<Error> Pool::report_apart(std::vector<Settlement> batch) {
+  const auto middle = batch.begin() + static_cast<std::ptrdiff_t>(batch.size() / 2);
+  std::vector<Settlement> rest(std::make_move_iterator(middle),
+                               std::make_move_iterator(batch.end()));
+  batch.erase(middle, batch.end());
+  if (auto error = report(std::move(batch))) {
+    undelivered(std::move(rest));
+    return error;
   }
-  return error;
+  return report(std::move(rest));
 }
 
 void Pool::settled(const std::vector<Settlement>& sent, const std::vector<Settled>& answers,
                    SteadyTime sent_at) {
   static const Settled unanswered{
       .problem = Error{.code = ErrorCode::store_unavailable, .detail = "no answer for this item"}};
-  for (std::size_t i = 0; i < sent.size(); ++i) {
-    settled_one(sent[i], i < answers.size() ? answers[i] : unanswered, sent_at);
+  std::vector<std::pair<const Settlement*, const Error*>> refusals;
+  std::vector<Settlement> again;
+  {
+    const std::lock_guard lock(mutex_);
+    for (std::size_t i = 0; i < sent.size(); ++i) {
+      const Settled& answer = i < answers.size() ? answers[i] : unanswered;
+      if (is_final(answer)) {
+        settled_one(sent[i], answer, sent_at);
+      } else if (is_refusal(answer.problem->code)) {
+        refusals.emplace_back(&sent[i], &*answer.problem);
+      } else {
+        again.push_back(sent[i]);
+      }
+    }
+    idle_wake_.notify_one();
   }
+  for (const auto& [item, error] : refusals) refused(*item, *error);
+  if (!again.empty()) undelivered(std::move(again));
 }
 
 void Pool::settled_one(const Settlement& sent, const Settled& answer, SteadyTime sent_at) {
-  if (answer.problem && answer.problem->code != ErrorCode::lease_lost &&
-      answer.problem->code != ErrorCode::task_finished &&
-      answer.problem->code != ErrorCode::task_not_found) {
-    if (is_refusal(answer.problem->code)) {
-      refused(sent, *answer.problem);
-    } else {
-      undelivered({sent});
-    }
-    return;
-  }
-  std::unique_lock lock(mutex_);
   if (sent.op != SettleOp::heartbeat) {
     --in_flight_;
-    idle_wake_.notify_one();
     if (answer.problem) {
       ++stats_.lease_lost;
     } else if (sent.op == SettleOp::complete) {
@@ -169,25 +169,12 @@ void Pool::settled_one(const Settlement& sent, const Settled& answer, SteadyTime
   Attempt& attempt = *found->second;
   if (answer.problem) {
     attempt.lost = true;
-    std::stop_source stop = attempt.stop;
-    lock.unlock();  // what this calls is the handler's, and may come back to us
-    stop.request_stop();
-  } else {
-    const SteadyTime until = sent_at + options_.lease;
-    if (answer.lease_expires_at) {
-      // The lease's end moved less than time went by: the attempt's time-out cut it short.
-      const SteadyTime end = attempt.end_seen + (*answer.lease_expires_at - attempt.deadline);
-      if (end + clock_tolerance < until) {
-        attempt.stop_at = std::min(attempt.stop_at, end - timeout_notice);
-        attempt.end_seen = end;
-        report_wake_.notify_one();
-      } else if (*answer.lease_expires_at > attempt.deadline) {
-        attempt.end_seen = steady_clock::now() + options_.lease;
-      }
-      attempt.deadline = *answer.lease_expires_at;
-    }
-    attempt.lease_until = until;
+    attempt.stop_now();
+    watch_from(SteadyTime::min());
+    return;
   }
+  attempt.lease_until = sent_at + options_.lease;
+  if (answer.lease_expires_at) attempt.deadline = *answer.lease_expires_at;
 }
 
 // The server will never accept `sent`: a result that is too large, say.

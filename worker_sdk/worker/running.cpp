@@ -4,26 +4,41 @@
 
 namespace quern {
 
+using std::chrono::steady_clock;
+
 void Pool::run_handlers() {
-  while (const std::shared_ptr<Attempt> attempt = next_attempt()) {
+  std::shared_ptr<Attempt> attempt;
+  std::shared_ptr<Attempt> done;  // freed without the lock: that takes longer than all else here
+  std::unique_lock lock(mutex_);
+  while ((attempt = next_attempt(lock))) {
+    lock.unlock();
+    done.reset();
+    const SteadyTime began = steady_clock::now();
     Context context(*this, attempt);
-    finish(attempt, run_handler(handler_for(attempt->task.type), context));
+    Settlement outcome = run_handler(handler_for(attempt->task.type), context);
+    const auto took = steady_clock::now() - began;
+    lock.lock();
+    prefetch_.handler_took(took);
+    finish(*attempt, std::move(outcome));
+    done = std::move(attempt);
   }
 }
 
-std::shared_ptr<Attempt> Pool::next_attempt() {
-  std::unique_lock lock(mutex_);
-  while (!closed_ && (unstarted_.empty() || stopping_.stop_requested())) {
-    ++handlers_idle_;
-    handler_wake_.wait(lock);
-    --handlers_idle_;
-    handler_waking_ = false;
+std::shared_ptr<Attempt> Pool::next_attempt(std::unique_lock<std::mutex>& lock) {
+  for (;;) {
+    while (!closed_ && (unstarted_.empty() || stopping_.stop_requested())) {
+      ++handlers_idle_;
+      handler_wake_.wait(lock);
+      --handlers_idle_;
+      handler_waking_ = false;
+    }
+    if (closed_) return nullptr;
+    auto attempt = std::move(unstarted_.front());
+    unstarted_.pop_front();
+    wake_handler();
+    if (!attempt->lost) return attempt;
+    drop(*attempt);  // lost while it waited: somebody else may have it by now
   }
-  if (closed_) return nullptr;
-  auto attempt = std::move(unstarted_.front());
-  unstarted_.pop_front();
-  wake_handler();
-  return attempt;
 }
 
 // Threads wake in a chain, each the next one if there is something left for it. Handlers that end
@@ -40,19 +55,37 @@ const Worker::Handler* Pool::handler_for(const std::string& type) const {
   return found == handlers_.end() ? nullptr : &found->second;
 }
 
-void Pool::finish(const std::shared_ptr<Attempt>& attempt, Settlement outcome) {
-  const std::lock_guard lock(mutex_);
-  attempts_.erase(attempt->task.lease->token);
-  if (attempt->lost) {
+void Pool::finish(const Attempt& attempt, Settlement outcome) {
+  if (attempt.lost) {
     ++stats_.lease_lost;
-  } else if (!attempt->released) {
+  } else if (!attempt.released) {
     // A handler that gave up because it was asked to has not failed.
-    const bool gave_up = attempt->shutting_down && outcome.op == SettleOp::fail &&
+    const bool gave_up = attempt.shutting_down && outcome.op == SettleOp::fail &&
                          outcome.retryable && !outcome.retry_after;
-    outbox_.add(gave_up ? settlement_for(attempt->task, SettleOp::release) : std::move(outcome));
+    outbox_.add(gave_up ? settlement_for(attempt.task, SettleOp::release) : std::move(outcome));
   }
-  if (attempts_.size() <= lease_when_) lease_wake_.notify_one();
-  if (may_report()) report_wake_.notify_one();
+  attempts_.erase(attempt.task.lease->token);
+  one_less_in_hand();
+}
+
+// Gives back a task whose handler has not started.
+void Pool::drop(const Attempt& attempt) {
+  if (attempt.lost) {
+    ++stats_.lease_lost;
+  } else {
+    outbox_.add(settlement_for(attempt.task, SettleOp::release));
+  }
+  attempts_.erase(attempt.task.lease->token);
+  one_less_in_hand();
+}
+
+// Wakes whoever is to go on now that there is room for a task, or something to report.
+void Pool::one_less_in_hand() {
+  if (lease_when_ && attempts_.size() <= *lease_when_) {
+    lease_wake_.notify_one();  // takes the report along
+  } else if (may_report()) {
+    report_wake_.notify_one();
+  }
   idle_wake_.notify_one();
 }
 

@@ -27,6 +27,8 @@ class ApiError : public std::runtime_error {
   explicit ApiError(Error error);
 
   ErrorCode code() const { return error_.code; }
+  // The server is away or busy: the same call may succeed later.
+  bool is_transient() const;
   const std::string& detail() const { return error_.detail; }  // what() is "code: detail"
   // Which fields of the request were wrong, by JSON Pointer. Empty unless invalid_argument.
   const std::vector<FieldError>& fields() const { return error_.fields; }

@@ -56,6 +56,9 @@ struct Lease {
   std::string token = {};  // empty unless this is the answer to our own lease call
   std::string worker_id = {};
   Timestamp expires_at = {};  // by the server's clock
+  // How long this attempt may take from when it was granted, heartbeats or not. Only in the answer
+  // to our own lease call; nullopt: as long as the lease is kept.
+  std::optional<Duration> timeout = {};
 };
 
 struct Task {

@@ -5,9 +5,11 @@
 //   worker.handle("send", [](quern::Context& context) { send(context.payload()); });
 //   worker.run_until_signal();
 //
-// Shape    One thread leases for all; `concurrency` threads run handlers; one more sends
-// heartbeats.
-//          While tasks keep coming, results travel with the next lease call: one round trip.
+// Shape    One thread leases for all; `concurrency` threads run handlers; one more sends heartbeats,
+//          and one watches the clock. While tasks keep coming, results travel with the next lease
+//          call: one round trip. Handlers that are quicker than that find the next tasks at hand: at
+//          most `concurrency` more are leased ahead, and what has not started within a second is
+//          released, so that another worker can have it.
 // Threads  Handlers run on several threads at once. stop() and stats() from any thread.
 // Promises A task is completed only after its handler returned (late acknowledgement). Its lease is
 //          kept alive for as long as the handler runs. When the server is away, the worker waits
@@ -57,8 +59,8 @@ struct WorkerOptions {
   std::vector<QueueGroup> bulkheads = {};
   // Where Context::once() keeps what was done. Must outlive the worker; null: there is none.
   OnceStore* once_store = nullptr;
-  // Called from several threads, one call at a time. Default: warnings and errors to standard
-  // error.
+  // Called from several threads, one call at a time. What it throws is ignored. Default: warnings
+  // and errors to standard error.
   std::function<void(LogLevel, std::string_view)> log = {};
 };
 

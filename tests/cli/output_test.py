@@ -1,0 +1,134 @@
+"""qctl for scripts: errors as JSON, mistakes on the command line, output that cannot be written."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import unittest
+
+from programs import QCTL, FakeServer, Server, environment, run
+from servers_test import TASK
+
+# Raw in a JSON string: DEL, a C1 control (CSI), a bidi override and an isolate.
+HARMFUL = "a\x7fb\x9b31mc\u202ed\u2066e"
+
+
+class OutputTest(unittest.TestCase):
+    def error_of(self, *arguments, status, **extra):
+        """What --json says on standard error: exactly one object."""
+        done = run(*arguments, "--json", status=status, **extra)
+        self.assertEqual(done.stdout, "")
+        error = json.loads(done.stderr)
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        self.assertTrue(error["detail"])
+        return error["code"]
+
+    def test_with_json_every_error_is_one_object(self):
+        for arguments in (["nonsense"], ["queues", "--nope"], ["get"], ["list"], ["submit"], [],
+                          ["queues", "--limit", "0"], ["queues", "--color", "pink"],
+                          ["submit", "t", "--delay", "5"], ["submit", "t", "@/no/such/file"],
+                          ["submit", "--batch", "/no/such/file"], ["queues", "--server", "nowhere"],
+                          ["queues", "--profile", "none"], ["queues", "--token-file", "/none"]):
+            with self.subTest(arguments):
+                self.assertEqual(self.error_of(*arguments, status=2), "usage")
+        done = run("work", "-q", "w", "--json", "--", "/no/such/program", status=2)
+        self.assertEqual(json.loads(done.stderr)["code"], "usage")
+
+    def test_with_json_no_server_and_a_stranger_are_one_object(self):
+        with socket.socket() as unused:  # bound, so that nobody else listens there; refuses
+            unused.bind(("127.0.0.1", 0))
+            url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+            self.assertEqual(self.error_of("queues", status=4, QUERN_SERVER=url), "unreachable")
+        with FakeServer(lambda *_: (200, "<html>hello</html>")) as stranger:
+            self.assertEqual(self.error_of("info", status=4, QUERN_SERVER=stranger.url),
+                             "bad_response")
+
+    def test_json_cannot_drive_a_terminal_and_stays_equal(self):
+        raw = json.dumps({**TASK, "payload": {HARMFUL: HARMFUL + "é漢😀"}}, ensure_ascii=False)
+        with FakeServer(lambda *_: (200, raw)) as server:
+            out = run("get", TASK["id"], "--json", QUERN_SERVER=server.url).stdout
+        self.assertEqual(json.loads(out)["payload"], {HARMFUL: HARMFUL + "é漢😀"})
+        for character in "\x7f\x9b\u202e\u2066":
+            self.assertNotIn(character, out)
+        self.assertIn("é漢😀", out)
+        self.assertIn("\\u202e", out)
+
+    def test_output_that_cannot_be_written_is_an_error(self):
+        with FakeServer(lambda *_: (200, TASK)) as server:
+            for arguments in (["--help"], ["submit", "--help"], ["--version"], ["man"],
+                              ["completions", "bash"], ["get", TASK["id"]]):
+                with self.subTest(arguments), open("/dev/full", "w") as full:
+                    done = subprocess.run([QCTL, *arguments], stdout=full, stderr=subprocess.PIPE,
+                                          env=environment(QUERN_SERVER=server.url), text=True)
+                    self.assertEqual(done.returncode, 1)
+                    self.assertEqual(done.stderr, "qctl: the output could not be written\n")
+
+    def test_closed_standard_output_is_noticed_and_never_the_servers_socket(self):
+        with FakeServer(lambda *_: (200, TASK)) as server:
+            done = subprocess.run([QCTL, "get", TASK["id"]], stderr=subprocess.PIPE, text=True,
+                                  env=environment(QUERN_SERVER=server.url),
+                                  preexec_fn=lambda: os.close(1))
+        self.assertEqual((done.returncode, done.stderr),
+                         (1, "qctl: the output could not be written\n"))
+
+    def test_a_closed_pipe_ends_quietly(self):
+        reading, writing = os.pipe()
+        os.close(reading)
+        for ignored in (False, True):  # by whoever started us
+            done = subprocess.run([QCTL, "man"], stdout=writing, stderr=subprocess.PIPE,
+                                  env=environment(), restore_signals=not ignored)
+            self.assertEqual((done.returncode, done.stderr), (-signal.SIGPIPE, b""))
+        os.close(writing)
+
+    def test_what_is_mistyped_is_named(self):
+        for arguments, said in ((["qeue"], "there is no command qeue"),
+                                (["--json-lines"], "there is no option --json-lines"),
+                                ([], "name a command"),
+                                (["queue", "set", "w", "--lease", "none"], '"none" is no DURATION')):
+            stderr = run(*arguments, status=2).stderr
+            self.assertTrue(stderr.startswith("qctl: "), stderr)
+            self.assertIn(said, stderr)
+
+    def test_an_empty_value_is_not_taken_for_an_option_that_was_not_given(self):
+        for option in ("--key", "--correlation-id", "--queue", "--server", "--profile",
+                       "--token-file", "--ca-file", "--batch"):
+            with self.subTest(option):
+                said = run("submit", *(["t"] if option != "--batch" else []), option, "",
+                           status=2).stderr
+                self.assertIn(f"{option}: must not be empty", said)
+
+    def test_a_token_on_the_command_line_is_refused_and_not_repeated(self):
+        for arguments in (["queues", "--token", "s3cret"], ["--token=s3cret", "queues"]):
+            said = run(*arguments, status=2).stderr
+            self.assertIn("--token-file", said)
+            self.assertNotIn("s3cret", said)
+
+    def test_numbers_that_make_no_sense_are_usage_errors(self):
+        for arguments in (["dead", "discard", "w", "--limit", "0"],
+                          ["dead", "discard", "w", "--limit", "-1"],
+                          ["redrive", "w", "--limit", "0"], ["redrive", "w", "--limit=-1"],
+                          ["redrive", "w", "--all", "--rate", "0"],
+                          ["redrive", "w", "--all", "--rate", "nan"],
+                          ["redrive", "w", "--all", "--rate", "inf"],
+                          ["queue", "set", "w", "--retry-factor", "nan"],
+                          ["queue", "set", "w", "--retry-factor", "inf"],
+                          ["queue", "set", "w", "--retention", "none"],
+                          ["queue", "set", "w", "--idempotency-window", "none"],
+                          ["queue", "set", "w", "--max-attempts", "none"]):
+            with self.subTest(arguments):
+                run(*arguments, status=2)
+
+    def test_a_setting_goes_back_to_its_default(self):
+        with Server() as server:
+            before = server.json("queue", "set", "w", "--lease", "2m", "--ttl", "1h",
+                                 "--retention", "1m")[0]
+            self.assertEqual((before["lease_ms"], before["retention_ms"]), (120_000, 60_000))
+            after = server.json("queue", "set", "w", "--lease", "default", "--ttl", "none",
+                                "--retention", "default")[0]
+            self.assertEqual((after["lease_ms"], after["retention_ms"]), (60_000, 86_400_000))
+            self.assertIsNone(after["ttl_ms"])
+
+
+if __name__ == "__main__":
+    unittest.main()
