@@ -1,5 +1,5 @@
-// The engine's thread: takes the commands that came in while the last commit was syncing, applies
-// them, commits their effects as one batch, and only then lets the replies out.
+// The engine's thread: takes the commands that came in while the last commit was syncing and lets
+// the Committer apply and commit them; waits when there is nothing to do; recovers after a failure.
 //
 // Shape    open() at start-up; then start(), drain(), stop(), each once. The thread owns the engine
 //          and the store; others see the store through store().
@@ -21,7 +21,8 @@
 #include <vector>
 
 #include "clock.h"
-#include "engine/engine.h"
+#include "command_queue.h"
+#include "committer.h"
 #include "engine_port.h"
 
 namespace quern::server {
@@ -62,10 +63,6 @@ class CommitLoop final : public EnginePort {
   void wake();
 
  private:
-  struct Queued {
-    engine::Ticket ticket;
-    engine::Command command;
-  };
   class StoreGate;
 
   void run();
@@ -78,24 +75,15 @@ class CommitLoop final : public EnginePort {
 
   const Options options_;
   const OpenStore open_store_;
-  engine::Random& random_;
   Clock& clock_;
   ReplySink* sink_ = nullptr;
-
-  // The engine's thread alone, from start() on.
-  std::unique_ptr<storage::Store> owned_store_;
-  std::unique_ptr<engine::Engine> engine_;
-  std::vector<Queued> taken_;  // off the queue; applied up to taken_next_
-  std::size_t taken_next_ = 0;
-  std::vector<engine::Command> to_tell_;  // to the next engine: leases that a failure swallowed
+  Committer committer_;  // the engine's thread alone, from start() on
 
   mutable std::mutex mutex_;  // guards all below
   std::condition_variable work_;
-  std::vector<Queued> queue_;
+  CommandQueue queue_;
   std::shared_ptr<StoreGate> gate_;
   std::shared_ptr<const storage::Store> shared_store_;
-  std::string trouble_;  // why there is no engine; empty while there is one
-  bool draining_ = false;
   bool stopping_ = false;
   bool sleeping_ = false;
   bool woken_ = false;

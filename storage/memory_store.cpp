@@ -23,24 +23,34 @@ class Tables {
 
   const std::shared_ptr<Entries>& share(Table table) const { return tables_[index(table)]; }
 
-  // Returns what `write` replaced, as the write that would undo it.
-  Batch::Write apply(const Batch::Write& write) {
-    std::shared_ptr<Entries>& entries = tables_[index(write.table)];
-    if (entries.use_count() > 1) entries = std::make_shared<Entries>(*entries);
-    Batch::Write undo{.table = write.table, .key = write.key, .value = std::nullopt};
-    const auto it = entries->find(write.key);
-    if (it != entries->end()) undo.value = std::move(it->second);
-    if (write.value && it != entries->end()) {
+  void apply(const Batch::Write& write) {
+    Entries& entries = own(write.table);
+    const auto it = entries.find(write.key);
+    if (write.value && it != entries.end()) {
       it->second = *write.value;
     } else if (write.value) {
-      entries->emplace(write.key, *write.value);
-    } else if (it != entries->end()) {
-      entries->erase(it);
+      entries.emplace(write.key, *write.value);
+    } else if (it != entries.end()) {
+      entries.erase(it);
     }
-    return undo;
+  }
+
+  // What a write to that key would replace, as the write that would undo it.
+  Batch::Write undo_of(const Batch::Write& write) const {
+    const Entries& entries = *share(write.table);
+    const auto it = entries.find(write.key);
+    return {.table = write.table,
+            .key = write.key,
+            .value = it == entries.end() ? std::nullopt : std::optional(it->second)};
   }
 
  private:
+  Entries& own(Table table) {
+    std::shared_ptr<Entries>& entries = tables_[index(table)];
+    if (entries.use_count() > 1) entries = std::make_shared<Entries>(*entries);
+    return *entries;
+  }
+
   static std::size_t index(Table table) {
     assert(static_cast<std::size_t>(table) < 16);
     return static_cast<std::size_t>(table);
@@ -76,7 +86,8 @@ class MemoryDisk {
  public:
   std::mutex mutex;
   Tables tables;
-  std::vector<Batch::Write> undo;  // of what is not synced, in order of writing
+  std::vector<std::vector<Batch::Write>> undo;  // one for each commit that is not synced, in order
+  bool full = false;
   std::uint64_t opened_count = 0;  // the store that opened it last owns it
 };
 
@@ -166,8 +177,10 @@ class MemoryStore::Impl {
   const Tables& visible() const { return frozen ? *frozen : disk->tables; }
 
   void apply(const Batch& batch, bool synced) {
+    if (!synced) disk->undo.emplace_back();
     for (const Batch::Write& write : batch.writes) {
-      disk->undo.push_back(disk->tables.apply(write));
+      if (!synced) disk->undo.back().push_back(disk->tables.undo_of(write));
+      disk->tables.apply(write);
     }
     if (synced) disk->undo.clear();
   }
@@ -223,6 +236,10 @@ std::unique_ptr<Reader> MemoryStore::snapshot() const {
 Result<void> MemoryStore::commit(const Batch& batch) {
   const std::lock_guard lock(impl_->disk->mutex);
   if (Result<void> ok = impl_->writable(); !ok) return ok;
+  if (impl_->disk->full) {
+    impl_->failed = true;
+    return unavailable("the disk is full");
+  }
   switch (std::exchange(impl_->fault, Fault::none)) {
     case Fault::none:
       break;
@@ -257,12 +274,26 @@ void MemoryStore::sync() {
   if (impl_->writable()) impl_->disk->undo.clear();
 }
 
-void MemoryStore::lose_power() {
+void MemoryStore::fill_disk(bool full) {
+  const std::lock_guard lock(impl_->disk->mutex);
+  impl_->disk->full = full;
+}
+
+void MemoryStore::lose_power(std::size_t kept) {
   const std::lock_guard lock(impl_->disk->mutex);
   impl_->powerless = true;
   if (impl_->opened_number != impl_->disk->opened_count) return;
-  std::vector<Batch::Write>& undo = impl_->disk->undo;
-  for (; !undo.empty(); undo.pop_back()) impl_->disk->tables.apply(undo.back());
+  std::vector<std::vector<Batch::Write>>& undo = impl_->disk->undo;
+  for (; undo.size() > kept; undo.pop_back()) {
+    for (; !undo.back().empty(); undo.back().pop_back()) {
+      impl_->disk->tables.apply(undo.back().back());
+    }
+  }
+}
+
+std::size_t MemoryStore::unsynced_count() const {
+  const std::lock_guard lock(impl_->disk->mutex);
+  return impl_->disk->undo.size();
 }
 
 std::uint64_t MemoryStore::commit_count() const {

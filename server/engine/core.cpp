@@ -234,7 +234,9 @@ void Core::enter(const TaskId& id, const Places& places) {
     const std::optional<Duration> retention = finished_class == FinishedClass::dead
                                                   ? queue.settings().dead_retention
                                                   : std::optional(queue.settings().retention);
-    if (!head.sweep_at && retention) schedule_sweep(queue, finished_class, at + *retention);
+    // Sooner than those before it when the clock was set back while the server was down.
+    const bool is_next = retention && (!head.sweep_at || at + *retention < *head.sweep_at);
+    if (is_next) schedule_sweep(queue, finished_class, at + *retention);
   }
   if (places.moved) {
     records.put(Table::moved, keys::moved(places.queue, id), std::string());

@@ -1,5 +1,7 @@
 #include "harness.h"
 
+#include "invariants.h"
+
 namespace quern::engine::testing {
 
 NewTask new_task(const SubmitOptions& options) {
@@ -204,5 +206,7 @@ TaskView Harness::release(const TaskView& leased, Duration delay) {
   settle.delay = delay;
   return expect<OneTask>(SettleOne{std::move(settle)}).task;
 }
+
+std::string Harness::violations() const { return testing::violations(*store_); }
 
 }  // namespace quern::engine::testing

@@ -1,14 +1,17 @@
 // The invariants that can be read off a store, both ways: every record has its index entries and
 // every entry its record.
 
+#include "invariants.h"
+
+#include <array>
 #include <map>
 #include <set>
 #include <sstream>
+#include <stdexcept>
 
 #include "engine/places.h"
 #include "engine/runs.h"
 #include "engine/task_record.h"
-#include "harness.h"
 #include "quern/storage/keys.h"
 
 namespace quern::engine::testing {
@@ -19,15 +22,19 @@ using storage::Table;
 
 namespace {
 
+void must_work(bool worked) {
+  if (!worked) throw std::runtime_error("the store under check cannot be read");
+}
+
 std::set<std::string> all_keys(const storage::Reader& reader, Table table) {
   std::set<std::string> found;
-  REQUIRE(reader
-              .scan(table, Range{},
-                    [&](std::string_view key, std::string_view) {
-                      found.emplace(key);
-                      return true;
-                    })
-              .has_value());
+  must_work(reader
+                .scan(table, Range{},
+                      [&](std::string_view key, std::string_view) {
+                        found.emplace(key);
+                        return true;
+                      })
+                .has_value());
   return found;
 }
 
@@ -37,13 +44,13 @@ class Checker {
 
   std::string check() {
     load_queues();
-    REQUIRE(reader_
-                .scan(Table::tasks, Range{},
-                      [&](std::string_view key, std::string_view) {
-                        check_task(keys::task_id_of(key));
-                        return true;
-                      })
-                .has_value());
+    must_work(reader_
+                  .scan(Table::tasks, Range{},
+                        [&](std::string_view key, std::string_view) {
+                          check_task(keys::task_id_of(key));
+                          return true;
+                        })
+                  .has_value());
     compare("ready", Table::ready, ready_);
     compare("timers", Table::timers, timers_);
     compare("finished", Table::finished, finished_);
@@ -60,6 +67,7 @@ class Checker {
       if (!*reader_.get(Table::keys, key, id) || !ids_.contains(id))
         report("an idempotency key without a task");
     }
+    check_names();
     check_counts();
     check_cursors();
     return out_.str();
@@ -69,15 +77,15 @@ class Checker {
   void report(const std::string& what) { out_ << what << "\n"; }
 
   void load_queues() {
-    REQUIRE(reader_
-                .scan(Table::queues, Range{},
-                      [&](std::string_view key, std::string_view value) {
-                        record::QueueRecord stored;
-                        REQUIRE(stored.ParseFromString(std::string(value)));
-                        queues_[keys::parse_queue(key)] = stored;
-                        return true;
-                      })
-                .has_value());
+    must_work(reader_
+                  .scan(Table::queues, Range{},
+                        [&](std::string_view key, std::string_view value) {
+                          record::QueueRecord stored;
+                          must_work(stored.ParseFromString(std::string(value)));
+                          queues_[keys::parse_queue(key)] = stored;
+                          return true;
+                        })
+                  .has_value());
   }
 
   void check_task(const TaskId& id) {
@@ -139,7 +147,8 @@ class Checker {
   void check_cursors() {
     std::string value;
     record::Commit commit;
-    if (*reader_.get(Table::meta, keys::last_commit, value)) REQUIRE(commit.ParseFromString(value));
+    if (*reader_.get(Table::meta, keys::last_commit, value))
+      must_work(commit.ParseFromString(value));
     for (const std::string& key : timers_) {
       if (keys::parse_timer(key).due.ms < commit.timers_from())
         report("a timer before timers_from");
@@ -148,7 +157,7 @@ class Checker {
     for (const auto& [number, queue] : queues_) {
       record::QueueCounters counters;
       if (!*reader_.get(Table::counters, keys::queue(number), value)) continue;
-      REQUIRE(counters.ParseFromString(value));
+      must_work(counters.ParseFromString(value));
       const std::string done = keys::finished_prefix(number, keys::FinishedClass::done);
       const std::string dead = keys::finished_prefix(number, keys::FinishedClass::dead);
       nothing_before("done_from", finished_, done, counters.done_from());
@@ -177,12 +186,25 @@ class Checker {
     if (*first < prefix + std::string(cursor)) report("an entry before " + name);
   }
 
+  // A name leads to the one queue that has it and is not being removed.
+  void check_names() {
+    std::set<std::string> expected;
+    for (const auto& [number, queue] : queues_) {
+      if (queue.deleting()) continue;
+      expected.insert(queue.name());
+      std::string value;
+      if (!*reader_.get(Table::queue_names, queue.name(), value) || value != keys::queue(number))
+        report("the name of queue " + queue.name() + " does not lead to it");
+    }
+    compare("queue_names", Table::queue_names, expected);
+  }
+
   void check_counts() {
     for (const auto& [number, queue] : queues_) {
       std::string value;
       record::QueueCounters counters;
       if (*reader_.get(Table::counters, keys::queue(number), value))
-        REQUIRE(counters.ParseFromString(value));
+        must_work(counters.ParseFromString(value));
       for (std::size_t state = 0; state < task_state_count; ++state) {
         const int i = static_cast<int>(state);
         const std::uint64_t shown = i < counters.by_state_size() ? counters.by_state(i) : 0;
@@ -207,6 +229,6 @@ class Checker {
 
 }  // namespace
 
-std::string Harness::violations() const { return Checker(*store_).check(); }
+std::string violations(const storage::Reader& reader) { return Checker(reader).check(); }
 
 }  // namespace quern::engine::testing

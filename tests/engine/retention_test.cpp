@@ -26,6 +26,34 @@ std::size_t records(const storage::Reader& store) {
   return count;
 }
 
+TEST_CASE("a clock that was set back while the server was down keeps nothing past its retention") {
+  for (const bool dead : {false, true}) {
+    CAPTURE(dead);
+    Harness h;
+    h.configure("q", {.retention = 10s, .dead_retention = 10s});
+    const auto finish_one = [&] {
+      const TaskId id = h.submit();
+      if (dead) {
+        h.fail(h.lease_one(), false);
+      } else {
+        h.complete(h.lease_one());
+      }
+      return id;
+    };
+    const TaskId of_the_future = finish_one();
+    h.now.wall = h.now.wall - 1h;
+    h.restart();
+    h.settle_down();
+    const TaskId id = finish_one();
+    h.advance(9'999ms);
+    CHECK(is_there(h, id));
+    h.advance(1ms);
+    CHECK_FALSE(is_there(h, id));
+    h.advance(1h);
+    CHECK_FALSE(is_there(h, of_the_future));
+  }
+}
+
 TEST_CASE("succeeded and cancelled tasks stay for their retention, to the millisecond") {
   for (const bool restarts : {false, true}) {
     Harness h;

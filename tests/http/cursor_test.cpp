@@ -22,6 +22,9 @@ TEST_CASE("a cursor of another list, or none at all, is not taken for one") {
   CHECK_FALSE(task_cursor_from(dead_cursor({.died_at = {}, .id = id})));
   CHECK_FALSE(dead_cursor_from(task_cursor(id)));
   CHECK_FALSE(queue_cursor_from(task_cursor(id)));
+  // Nor one that is as long as it should be.
+  CHECK_FALSE(task_cursor_from(queue_cursor("sixteen_bytes_as")));
+  CHECK_FALSE(dead_cursor_from(queue_cursor("twenty-four_bytes_as_its")));
   for (const std::string text : {"", "a", "!", "====", "dGhpcyBpcyBub3QgYSBjdXJzb3I"}) {
     CAPTURE(text);
     CHECK_FALSE(task_cursor_from(text));

@@ -75,6 +75,20 @@ TEST_CASE("a parked call is answered when its time is over") {
   CHECK(leased_count(stage.inbox.await(ticket)) == 0);
 }
 
+TEST_CASE("what falls due is done without anybody coming by") {
+  server::HybridClock clock;
+  SeededRandom random;
+  Inbox inbox;
+  const auto open_store = []() -> Result<std::unique_ptr<storage::Store>> {
+    return std::unique_ptr<storage::Store>(std::make_unique<MemoryStore>());
+  };
+  server::CommitLoop loop({}, open_store, random, clock);
+  REQUIRE(loop.open());
+  loop.start(inbox);
+  REQUIRE(loop.submit(1, lease_from("q", Duration{20})));
+  CHECK(leased_count(inbox.await(1)) == 0);
+}
+
 TEST_CASE("when a commit fails, everyone who waits is told, and the server recovers from disk") {
   for (const auto fault : {MemoryStore::Fault::fail_unapplied, MemoryStore::Fault::fail_applied}) {
     CAPTURE(static_cast<int>(fault));

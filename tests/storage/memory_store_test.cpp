@@ -35,6 +35,36 @@ TEST_CASE("a power cut takes what was not synced, and nothing else") {
   CHECK(scan(restarted, table) == Entries{{"a", "1"}, {"b", "1"}, {"c", "1"}});
 }
 
+TEST_CASE("a log torn by a power cut keeps the first commits that were not synced, each whole") {
+  for (const std::size_t kept : {0, 1, 2, 3}) {
+    CAPTURE(kept);
+    MemoryStore store(make_memory_disk(), Durability::os);
+    commit(store, {put(table, "a", "1")});
+    commit(store, {put(table, "a", "2"), put(table, "b", "2")});
+    commit(store, {erase(table, "a"), put(table, "b", "3")});
+    CHECK(store.unsynced_count() == 3);
+    store.lose_power(kept);
+    const std::vector<Entries> expected{{}, {{"a", "1"}}, {{"a", "2"}, {"b", "2"}}, {{"b", "3"}}};
+    CHECK(scan(MemoryStore(store.disk(), Durability::os), table) == expected[kept]);
+  }
+}
+
+TEST_CASE("a full disk refuses commits until there is space again, and a store that was refused") {
+  MemoryStore store;
+  commit(store, {put(table, "a", "1")});
+  store.fill_disk(true);
+  CHECK(commit_error(store, {put(table, "b", "1")}) == ErrorCode::store_unavailable);
+  MemoryStore while_full(store.disk(), Durability::fsync);
+  CHECK(get(while_full, table, "a") == "1");
+  CHECK(commit_error(while_full, {put(table, "b", "1")}) == ErrorCode::store_unavailable);
+  while_full.fill_disk(false);
+  // Its first failed commit was its last.
+  CHECK(commit_error(while_full, {put(table, "b", "1")}) == ErrorCode::store_unavailable);
+  MemoryStore reopened(store.disk(), Durability::fsync);
+  commit(reopened, {put(table, "b", "2")});
+  CHECK(scan(reopened, table) == Entries{{"a", "1"}, {"b", "2"}});
+}
+
 TEST_CASE("a restart without a power cut keeps what was not synced, and syncs it") {
   MemoryStore store(make_memory_disk(), Durability::os);
   commit(store, {put(table, "a", "1")});

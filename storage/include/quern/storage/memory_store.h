@@ -9,6 +9,7 @@
 // Threads  as Store.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -39,9 +40,14 @@ class MemoryStore final : public Store {
   enum class Fault : std::uint8_t { none, fail_unapplied, fail_applied };
   void fail_next_commit(Fault fault);
   void fail_reads(bool on);
+  // Of the disk: while it is full every commit fails, unapplied, and of stores opened later too.
+  void fill_disk(bool full);
 
-  void sync();        // all that was committed survives a power cut
-  void lose_power();  // the disk forgets what was not synced; the store refuses everything after
+  void sync();  // all that was committed survives a power cut
+  // The store refuses everything after. Of the commits that were not synced the disk keeps the
+  // first `kept`, as a log that is torn somewhere would.
+  void lose_power(std::size_t kept = 0);
+  std::size_t unsynced_count() const;  // commits that a power cut would take
   std::uint64_t commit_count() const;
 
  private:

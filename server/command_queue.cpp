@@ -1,0 +1,42 @@
+#include "command_queue.h"
+
+#include <utility>
+
+namespace quern::server {
+
+Result<void> CommandQueue::submit(engine::Ticket ticket, engine::Command&& command) {
+  if (!closed_because_.empty()) {
+    return Error{.code = ErrorCode::recovering,
+                 .detail = "the server is recovering from a storage failure; repeat in a moment",
+                 .retry_after_seconds = 1};
+  }
+  if (commands_.size() >= commands_max_) {
+    return Error{.code = ErrorCode::overloaded,
+                 .detail = std::to_string(commands_max_) +
+                           " requests wait for the storage already; repeat in a moment",
+                 .retry_after_seconds = 1};
+  }
+  commands_.push_back({ticket, std::move(command)});
+  return {};
+}
+
+void CommandQueue::tell(engine::Command&& command) { commands_.push_back({0, std::move(command)}); }
+
+void CommandQueue::close(std::string reason) {
+  closed_because_ = std::move(reason);
+  // What nobody waits for is kept: it takes leases back.
+  std::erase_if(commands_, [](const Queued& queued) { return queued.ticket != 0; });
+}
+
+void CommandQueue::open() {
+  closed_because_.clear();
+  // A new engine does not know that the server is draining.
+  if (draining_) commands_.insert(commands_.begin(), Queued{0, engine::Drain{}});
+}
+
+void CommandQueue::drain() {
+  draining_ = true;
+  tell(engine::Drain{});
+}
+
+}  // namespace quern::server
