@@ -96,25 +96,6 @@ Result<void> keep_aside(const Files& files, const std::string& directory, const 
   return sync_folder(files, folder);
 }
 
-struct ReadOnlyLook {
-  std::uint64_t reach = 0;   // the last write that the database holds before any damage
-  std::uint64_t oldest = 0;  // log that RocksDB still needs
-};
-
-// What RocksDB itself makes of the database. Changes nothing.
-Result<ReadOnlyLook> look_at(const Files& files, const RocksOptions& options,
-                             const std::string& database) {
-  rocksdb::DBOptions db_options = database_options(options);
-  db_options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
-  std::unique_ptr<Database> opened;
-  const rocksdb::Status status =
-      open_database(files, db_options, options, database, Access::read_only, opened);
-  if (!status.ok()) return to_error(status);
-  ReadOnlyLook look{.reach = opened->db().GetLatestSequenceNumber()};
-  opened->db().GetIntProperty(rocksdb::DB::Properties::kMinLogNumberToKeep, &look.oldest);
-  return look;
-}
-
 // What is left is a prefix. The last logs go first, so that a crash on the way leaves no gap that
 // nobody knows of.
 Result<void> cut(const Files& files, const std::string& database, std::vector<Log>& logs,
@@ -186,6 +167,19 @@ Result<void> prepare_logs(const Files& files, const RocksOptions& options,
                         "/" + damaged_folder);
   }
   return cut(files, database, *logs, *gap);
+}
+
+Result<ReadOnlyLook> look_at(const Files& files, const RocksOptions& options,
+                             const std::string& database) {
+  rocksdb::DBOptions db_options = database_options(options);
+  db_options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  std::unique_ptr<Database> opened;
+  const rocksdb::Status status =
+      open_database(files, db_options, options, database, Access::read_only, opened);
+  if (!status.ok()) return to_error(status);
+  ReadOnlyLook look{.reach = opened->db().GetLatestSequenceNumber()};
+  opened->db().GetIntProperty(rocksdb::DB::Properties::kMinLogNumberToKeep, &look.oldest);
+  return look;
 }
 
 Error ends_too_early(std::uint64_t found, const SyncedMark::State& mark) {

@@ -31,6 +31,15 @@ Result<void> prepare_logs(const Files& files, const RocksOptions& options,
                           const std::string& database, const SyncedMark::State& mark,
                           LogDepth depth);
 
+struct ReadOnlyLook {
+  std::uint64_t reach = 0;   // the last write that the database holds before any damage
+  std::uint64_t oldest = 0;  // log that RocksDB still needs
+};
+
+// What RocksDB itself makes of the database. Changes nothing.
+Result<ReadOnlyLook> look_at(const Files& files, const RocksOptions& options,
+                             const std::string& database);
+
 // Writes up to mark.sequence were synced, only those up to `found` are there.
 Error ends_too_early(std::uint64_t found, const SyncedMark::State& mark);
 

@@ -8,6 +8,7 @@
 
 #include "data_directory.h"
 #include "log_recovery.h"
+#include "manifest_recovery.h"
 #include "quern/storage/keys.h"
 #include "quern/storage/records.pb.h"
 #include "store_error.h"
@@ -164,33 +165,23 @@ Result<std::unique_ptr<Database>> open_checked(const Files& files, const RocksOp
   return database;
 }
 
-}  // namespace
+// A refusal, with the MANIFEST as it was.
+Error refuse_manifest(const ManifestCut& cut, const Error& cause) {
+  if (Result<void> undone = cut.undo(); !undone) return undone.error();
+  return corrupt(cut.text() + ", and what it said there was in force: " + cause.detail + ". " +
+                 damage_advice);
+}
 
-Result<OpenedDatabase> open_or_create(const Files& files, const RocksOptions& options) {
+Result<OpenedDatabase> open_existing(const Files& files, const RocksOptions& options,
+                                     const SyncedMark::State& mark) {
   const std::string directory = options.directory.string();
-  const Result<bool> exists = file_exists(files, database_path(options));
-  if (!exists) return exists.error();
-  if (!*exists) {
-    const Result<std::optional<SyncedMark::State>> mark = SyncedMark::read(files, directory);
-    const bool had_one = !mark || (*mark && (*mark)->sequence > 0);
-    if (had_one && !options.accept_data_loss) {
-      return corrupt("the folder " + database_path(options) +
-                     " is gone, and it held commits that were synced and answered. " +
-                     damage_advice);
-    }
-    if (Result<void> made = create_database(files, options); !made) return made.error();
-  }
   if (Result<void> ok = check_families(files, database_options(options), database_path(options));
       !ok) {
     return ok.error();
   }
-  const Result<SyncedMark::State> mark = expected_mark(files, options);
-  if (!mark) return mark.error();
-
   OpenedDatabase opened;
   opened.fail_stop = std::make_shared<FailStop>();
-  Result<std::unique_ptr<Database>> database =
-      open_checked(files, options, *mark, opened.fail_stop);
+  Result<std::unique_ptr<Database>> database = open_checked(files, options, mark, opened.fail_stop);
   if (!database) return std::move(database).error();
   opened.database = *std::move(database);
   const Result<record::Meta> meta = read_meta(*opened.database);
@@ -210,6 +201,37 @@ Result<OpenedDatabase> open_or_create(const Files& files, const RocksOptions& op
     const rocksdb::Status written = write_meta(*opened.database);
     if (!written.ok()) return to_error(written);
   }
+  return opened;
+}
+
+}  // namespace
+
+Result<OpenedDatabase> open_or_create(const Files& files, const RocksOptions& options) {
+  const std::string directory = options.directory.string();
+  const Result<bool> exists = file_exists(files, database_path(options));
+  if (!exists) return exists.error();
+  if (!*exists) {
+    const Result<std::optional<SyncedMark::State>> mark = SyncedMark::read(files, directory);
+    const bool had_one = !mark || (*mark && (*mark)->sequence > 0);
+    if (had_one && !options.accept_data_loss) {
+      return corrupt("the folder " + database_path(options) +
+                     " is gone, and it held commits that were synced and answered. " +
+                     damage_advice);
+    }
+    if (Result<void> made = create_database(files, options); !made) return made.error();
+  }
+
+  const Result<ManifestCut> cut = ManifestCut::at_damage(files, database_path(options));
+  if (!cut) return cut.error();
+  const Result<SyncedMark::State> mark = expected_mark(files, options);
+  if (!mark) return cut->done() ? refuse_manifest(*cut, mark.error()) : mark.error();
+  if (!cut->done()) return open_existing(files, options, *mark);
+
+  Result<void> checked = cut->check(options, database_path(options), *mark);
+  if (!checked && !options.accept_data_loss) return refuse_manifest(*cut, checked.error());
+  Result<OpenedDatabase> opened = open_existing(files, options, *mark);
+  if (!opened) return refuse_manifest(*cut, opened.error());
+  if (options.on_notice) options.on_notice(cut->text() + ": cut off there, nothing was lost");
   return opened;
 }
 

@@ -35,8 +35,12 @@ Batch CommittedHistory::next(std::mt19937_64& random) {
               std::string(size_of_value(random), static_cast<char>('a' + below(random, 26)))));
     }
   }
-  batch.writes.push_back(put(Table::counters, number_key, std::to_string(last_ + 1)));
+  batch.writes.push_back(number_of(last_ + 1));
   return batch;
+}
+
+Batch::Write CommittedHistory::number_of(std::uint64_t number) {
+  return put(Table::counters, number_key, std::to_string(number));
 }
 
 void CommittedHistory::begin(const Batch& batch) { pending_.emplace(++last_, batch); }

@@ -16,8 +16,10 @@ namespace quern::storage::test {
 class CommittedHistory {
  public:
   // A batch as the engine's are: many small entries, now and then large ones, overwriting and
-  // deleting what is there. Its number is in it.
+  // deleting what is there.
   Batch next(std::mt19937_64& random);
+  // What makes any batch number `number` of a history.
+  static Batch::Write number_of(std::uint64_t number);
   // It is about to be committed / it was.
   void begin(const Batch& batch);
   void acknowledge_next() { ++acknowledged_; }
