@@ -140,7 +140,13 @@ Result<void> prepare_logs(const Files& files, const RocksOptions& options,
 
   // Table files may have what the logs have not, and old logs that nobody needs may be left, which
   // RocksDB removes in any order.
-  const Result<ReadOnlyLook> look = look_at(files, options, database);
+  Result<ReadOnlyLook> look =
+      look_at(files, options, database, rocksdb::WALRecoveryMode::kPointInTimeRecovery);
+  if (!look && mark.durability == Durability::fsync) {
+    // RocksDB wants no families that are ahead of a damaged log. When nothing is behind the damage,
+    // what it reaches past it is the same; when something is, that decides below.
+    look = look_at(files, options, database, rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords);
+  }
   if (!look && !options.accept_data_loss) return look.error();
   const std::uint64_t reach = look ? look->reach : 0;
   const std::uint64_t oldest = std::max(mark.first_log, look ? look->oldest : 0);
@@ -170,9 +176,9 @@ Result<void> prepare_logs(const Files& files, const RocksOptions& options,
 }
 
 Result<ReadOnlyLook> look_at(const Files& files, const RocksOptions& options,
-                             const std::string& database) {
+                             const std::string& database, rocksdb::WALRecoveryMode mode) {
   rocksdb::DBOptions db_options = database_options(options);
-  db_options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  db_options.wal_recovery_mode = mode;
   std::unique_ptr<Database> opened;
   const rocksdb::Status status =
       open_database(files, db_options, options, database, Access::read_only, opened);

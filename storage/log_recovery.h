@@ -13,6 +13,8 @@
 //          what can be done. store_unavailable: a file could not be read or cut.
 #pragma once
 
+#include <rocksdb/options.h>
+
 #include <string>
 
 #include "files.h"
@@ -32,13 +34,13 @@ Result<void> prepare_logs(const Files& files, const RocksOptions& options,
                           LogDepth depth);
 
 struct ReadOnlyLook {
-  std::uint64_t reach = 0;   // the last write that the database holds before any damage
+  std::uint64_t reach = 0;   // the last write that RocksDB finds
   std::uint64_t oldest = 0;  // log that RocksDB still needs
 };
 
-// What RocksDB itself makes of the database. Changes nothing.
+// What RocksDB itself makes of the database, with its logs read as `mode` says. Changes nothing.
 Result<ReadOnlyLook> look_at(const Files& files, const RocksOptions& options,
-                             const std::string& database);
+                             const std::string& database, rocksdb::WALRecoveryMode mode);
 
 // Writes up to mark.sequence were synced, only those up to `found` are there.
 Error ends_too_early(std::uint64_t found, const SyncedMark::State& mark);

@@ -39,7 +39,8 @@ Result<ManifestCut> ManifestCut::at_damage(const Files& files, const std::string
 
 Result<void> ManifestCut::check(const RocksOptions& options, const std::string& database,
                                 const SyncedMark::State& mark) const {
-  const Result<ReadOnlyLook> look = look_at(files_, options, database);
+  const Result<ReadOnlyLook> look =
+      look_at(files_, options, database, rocksdb::WALRecoveryMode::kPointInTimeRecovery);
   if (!look) return look.error();
   const Result<std::vector<std::string>> names = list_folder(files_, database);
   if (!names) return names.error();
