@@ -1,13 +1,41 @@
 #include "manifest_recovery.h"
 
+#include <rocksdb/wal_filter.h>
+
 #include <algorithm>
+#include <cstdlib>
+#include <map>
 
 #include "log_inspection.h"
-#include "log_recovery.h"
 #include "rocks_database.h"
 #include "store_error.h"
 
 namespace quern::storage {
+namespace {
+
+// For opening a database with what its tables hold and nothing of its logs.
+class NothingOfLogs final : public rocksdb::WalFilter {
+ public:
+  const char* Name() const override { return "NothingOfLogs"; }
+  void ColumnFamilyLogNumberMap(const std::map<std::uint32_t, std::uint64_t>& log_of_family,
+                                const std::map<std::string, std::uint32_t>&) override {
+    for (const auto& entry : log_of_family) {
+      oldest_ = oldest_ == 0 ? entry.second : std::min(oldest_, entry.second);
+    }
+  }
+  WalProcessingOption LogRecordFound(unsigned long long, const std::string&,
+                                     const rocksdb::WriteBatch&, rocksdb::WriteBatch*,
+                                     bool*) override {
+    return WalProcessingOption::kIgnoreCurrentRecord;
+  }
+  // No family needs a log before it.
+  std::uint64_t oldest() const { return oldest_; }
+
+ private:
+  std::uint64_t oldest_ = 0;
+};
+
+}  // namespace
 
 Result<ManifestCut> ManifestCut::at_damage(const Files& files, const std::string& database) {
   ManifestCut cut(files);
@@ -39,17 +67,35 @@ Result<ManifestCut> ManifestCut::at_damage(const Files& files, const std::string
 
 Result<void> ManifestCut::check(const RocksOptions& options, const std::string& database,
                                 const SyncedMark::State& mark) const {
-  const Result<ReadOnlyLook> look =
-      look_at(files_, options, database, rocksdb::WALRecoveryMode::kPointInTimeRecovery);
-  if (!look) return look.error();
-  const Result<std::vector<std::string>> names = list_folder(files_, database);
-  if (!names) return names.error();
-  // Table files are looked for by RocksDB, but of the logs it only knows which it may forget.
-  const std::uint64_t oldest = std::max(look->oldest, mark.first_log);
-  const bool there = std::any_of(names->begin(), names->end(), [oldest](const std::string& name) {
-    return name.ends_with(".log") && std::strtoull(name.c_str(), nullptr, 10) == oldest;
-  });
-  if (!there) return corrupt("and the log " + std::to_string(oldest) + " is gone");
+  // Opening finds missing table files, and missing logs that the MANIFEST lists.
+  NothingOfLogs nothing;
+  rocksdb::DBOptions db_options = database_options(options);
+  db_options.wal_filter = &nothing;
+  std::unique_ptr<Database> opened;
+  const rocksdb::Status status =
+      open_database(files_, db_options, options, database, Access::read_only, opened);
+  if (!status.ok()) return to_error(status);
+  std::uint64_t oldest = 0;
+  opened->db().GetIntProperty(rocksdb::DB::Properties::kMinLogNumberToKeep, &oldest);
+  oldest = std::max({oldest, nothing.oldest(), mark.first_log});
+  const std::uint64_t in_tables = opened->db().GetLatestSequenceNumber();
+  opened.reset();
+
+  // What it does not list must lead on from where the tables end.
+  Result<std::vector<std::string>> names = list_folder(files_, database);
+  if (!names) return std::move(names).error();
+  std::sort(names->begin(), names->end());
+  for (const std::string& name : *names) {
+    const bool needed =
+        name.ends_with(".log") && std::strtoull(name.c_str(), nullptr, 10) >= oldest;
+    if (!needed) continue;
+    const Result<LogInspection> log = inspect_log(files_, database + "/" + name, LogDepth::framing);
+    if (!log) return log.error();
+    if (log->record_count == 0) continue;
+    if (log->first_sequence <= in_tables + 1) return {};
+    return corrupt("tables end with write " + std::to_string(in_tables) + ", and " + name +
+                   " begins with write " + std::to_string(log->first_sequence));
+  }
   return {};
 }
 
