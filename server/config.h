@@ -26,6 +26,7 @@ struct Config {
   std::string listen;
   std::filesystem::path data;
   storage::Durability durability = storage::Durability::fsync;
+  bool accept_data_loss = false;
   bool insecure = false;
   std::vector<std::string> allowed_hosts;
   log::Level log_level = log::Level::info;
@@ -35,6 +36,8 @@ struct Config {
   std::size_t commands_max = 0;
   std::size_t queues_max = 0;
   std::size_t body_memory_bytes_max = 0;
+  std::uint64_t space_low_bytes = 0;
+  std::uint64_t space_reserve_bytes = 0;
   std::chrono::milliseconds drain_timeout{0};
   http::RequestLimits limits;
   http::HeadLimits head;

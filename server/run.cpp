@@ -21,6 +21,7 @@
 #include "quern/storage/records.pb.h"
 #include "quern/storage/rocks_store.h"
 #include "quern/version.h"
+#include "space_guard.h"
 #include "system_random.h"
 
 namespace quern::server {
@@ -78,10 +79,15 @@ CommitLoop::Options loop_options(const Config& config) {
 }
 
 CommitLoop::OpenStore store_opener(const Config& config) {
-  return
-      [options = storage::RocksOptions{.directory = config.data, .durability = config.durability}] {
-        return storage::open_rocks_store(options);
-      };
+  return [options = storage::RocksOptions{
+              .directory = config.data,
+              .durability = config.durability,
+              .accept_data_loss = config.accept_data_loss,
+              .on_notice =
+                  [](const std::string& text) {
+                    log::warn("storage", {{"notice", text}});
+                  },
+          }] { return storage::open_rocks_store(options); };
 }
 
 // As the store says it itself.
@@ -200,13 +206,17 @@ int run_server(const Config& config) {
 
   SystemRandom random;
   HybridClock clock;
-  CommitLoop loop(loop_options(config), store_opener(config), random, clock);
+  SpaceGuard guard(
+      {.low_bytes = config.space_low_bytes, .reserve_bytes = config.space_reserve_bytes},
+      disk_space_of(config.data));
+  CommitLoop loop(loop_options(config), guard.guard(store_opener(config)), random, clock);
   if (Result<void> opened = loop.open(); !opened) return fail(opened.error());
   Result<std::unique_ptr<http::Server>> server =
-      http::Server::listen(server_options(config, *std::move(listen), loop), loop);
+      http::Server::listen(server_options(config, *std::move(listen), loop), guard);
   if (!server) return fail(server.error());
 
   Shutdown shutdown(loop, **server, config.drain_timeout);
+  guard.start(loop);
   loop.start(**server);
   (*server)->start();
   announce(config, **server);
@@ -215,6 +225,7 @@ int run_server(const Config& config) {
   // Connections first: what they still have to tell the engine is committed before the store
   // closes.
   (*server)->stop();
+  guard.stop();
   loop.stop();
   log::info("stopped");
   return EXIT_SUCCESS;

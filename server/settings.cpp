@@ -83,6 +83,11 @@ std::vector<Setting> operation_settings() {
        [](Config& c, Text t) {
          return set_choice(durability_from(t), "fsync or os", t, c.durability);
        }},
+      {"accept_data_loss", "", "false",
+       "start once with what is intact, although writes that were answered are lost",
+       [](Config& c, Text t) {
+         return set_choice(bool_from(t), "true or false", t, c.accept_data_loss);
+       }},
       {"insecure", "", "false", "allow an address that other machines reach, without tokens",
        [](Config& c, Text t) { return set_choice(bool_from(t), "true or false", t, c.insecure); }},
       {"allowed_hosts", "NAME,...", "", "further names that requests may have in Host",
@@ -113,6 +118,12 @@ std::vector<Setting> limit_settings() {
        [](Config& c, Text t) { return set_number(t, 1, 10'000'000, c.queues_max); }},
       {"body_memory_bytes_max", "N", number(gib), "memory for large request bodies under way",
        [](Config& c, Text t) { return set_number(t, mib, 1024 * gib, c.body_memory_bytes_max); }},
+      {"space_low_bytes", "N", number(512 * mib),
+       "free disk space below which no new tasks are taken",
+       [](Config& c, Text t) { return set_number(t, mib, 1024 * gib, c.space_low_bytes); }},
+      {"space_reserve_bytes", "N", number(64 * mib),
+       "disk space kept in a file once it gets scarce, and given up when there is no other",
+       [](Config& c, Text t) { return set_number(t, 0, 1024 * gib, c.space_reserve_bytes); }},
       {"body_bytes_max", "N", number(limits::body_bytes_max), "one request body",
        [](Config& c, Text t) { return set_number(t, kib, gib, c.limits.body_bytes_max); }},
       {"payload_bytes_max", "N", number(limits::payload_bytes_max), "one payload or result",

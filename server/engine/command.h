@@ -157,8 +157,14 @@ struct DiscardDead {
 // From now on: no new tasks, no new leases; parked calls are answered at once. Settling goes on.
 struct Drain {};
 
-using Command = std::variant<Submit, SettleOne, Settle, Lease, Abandon, Undelivered, WaitTask,
-                             CancelTask, RedriveTask, PutQueue, PatchQueue, PauseQueue, DeleteQueue,
-                             GetQueue, ListQueues, PurgeQueue, RedriveDead, DiscardDead, Drain>;
+// With a reason: no new tasks until it is said again without one. All else goes on. Not answered.
+struct ReadOnly {
+  std::string reason;
+};
+
+using Command =
+    std::variant<Submit, SettleOne, Settle, Lease, Abandon, Undelivered, WaitTask, CancelTask,
+                 RedriveTask, PutQueue, PatchQueue, PauseQueue, DeleteQueue, GetQueue, ListQueues,
+                 PurgeQueue, RedriveDead, DiscardDead, Drain, ReadOnly>;
 
 }  // namespace quern::engine

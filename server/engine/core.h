@@ -121,6 +121,7 @@ class Core {
   std::vector<Reply> replies;
   std::optional<Error> failure;
   bool draining = false;
+  std::string read_only;  // why no new tasks are taken; empty: they are
   std::set<std::tuple<Timestamp, QueueNumber, FinishedClass>> sweeps;
 
  private:

@@ -42,6 +42,8 @@ void dispatch(Core& core, Ticket ticket, Drain&&) {
   core.reply(ticket, Done{});
 }
 
+void dispatch(Core& core, Ticket, ReadOnly&& c) { core.read_only = std::move(c.reason); }
+
 // A failed read ends the engine: memory may be ahead of what a reader of the store could ever see.
 template <typename Work>
 void guarded(Core& core, Work&& work) {

@@ -1,6 +1,7 @@
 // Submit: all tasks of a request or none. First everything is checked against the state, then
 // everything is done.
 
+#include <algorithm>
 #include <unordered_map>
 
 #include "engine/commands.h"
@@ -148,6 +149,16 @@ void submit(Core& core, Ticket ticket, Submit&& command) {
   }
   Result<std::vector<Plan>> plans = plan(core, command);
   if (!plans) return core.reply(ticket, std::move(plans).error());
+
+  // What is there already is answered, as with a full queue.
+  const bool creates = std::any_of(plans->begin(), plans->end(), [](const Plan& todo) {
+    return !todo.replay && !todo.replay_of;
+  });
+  if (creates && !core.read_only.empty()) {
+    return core.reply(
+        ticket,
+        Error{.code = ErrorCode::read_only, .detail = core.read_only, .retry_after_seconds = 10});
+  }
 
   Submitted answer;
   answer.tasks.reserve(command.tasks.size());
