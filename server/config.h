@@ -16,6 +16,7 @@
 
 #include "http/endpoint.h"
 #include "http/raw_head.h"
+#include "http/tls_context.h"
 #include "log.h"
 #include "quern/protocol/result.h"
 #include "quern/storage/store.h"
@@ -27,6 +28,9 @@ struct Config {
   std::filesystem::path data;
   storage::Durability durability = storage::Durability::fsync;
   bool insecure = false;
+  std::filesystem::path tokens;  // empty: nobody is asked who they are
+  std::uint32_t failed_tries_per_minute_max = 0;
+  http::TlsFiles tls;  // both or neither
   std::vector<std::string> allowed_hosts;
   log::Level log_level = log::Level::info;
   log::Format log_format = log::Format::text;

@@ -1,3 +1,4 @@
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -6,12 +7,31 @@
 #include "config.h"
 #include "log.h"
 #include "run.h"
+#include "token_command.h"
+
+namespace {
+
+int run_token_command(const std::vector<std::string>& arguments) {
+  using namespace quern;
+  const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
+  const server::CommandOutput done = server::run_token_command(
+      arguments, Timestamp{std::chrono::duration_cast<Duration>(since_epoch).count()});
+  std::fputs(done.output.c_str(), stdout);
+  std::fputs(done.errors.c_str(), stderr);
+  return done.status;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace quern;
   constexpr int usage_status = 2;
-  Result<server::Invocation> invocation = server::read_config(
-      std::vector<std::string>(argv + 1, argv + argc), std::getenv, server::version_text());
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (!arguments.empty() && arguments.front() == "token") {
+    return run_token_command({arguments.begin() + 1, arguments.end()});
+  }
+  Result<server::Invocation> invocation =
+      server::read_config(arguments, std::getenv, server::version_text());
   if (!invocation) {
     std::fprintf(stderr, "quernd: %s\nquernd: --help lists the settings\n",
                  invocation.error().detail.c_str());

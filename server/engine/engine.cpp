@@ -13,7 +13,7 @@ namespace {
 void dispatch(Core& core, Ticket ticket, Submit&& c) { submit(core, ticket, std::move(c)); }
 void dispatch(Core& core, Ticket ticket, SettleOne&& c) { settle_one(core, ticket, std::move(c)); }
 void dispatch(Core& core, Ticket ticket, Settle&& c) {
-  core.reply(ticket, SettledMany{settle_all(core, std::move(c.items))});
+  core.reply(ticket, SettledMany{settle_all(core, std::move(c.items), c.scope)});
 }
 void dispatch(Core& core, Ticket ticket, Lease&& c) { lease(core, ticket, std::move(c)); }
 void dispatch(Core& core, Ticket, Abandon&& c) { core.waiters.remove(c.ticket); }

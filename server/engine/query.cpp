@@ -164,6 +164,7 @@ class IdSource {
 
 bool matches(const TaskView& view, const TaskQuery& query, std::optional<keys::QueueNumber> queue) {
   if (queue && view.status.queue() != *queue) return false;
+  if (!covers(query.scope, *view.queue)) return false;
   if (query.state && view.state() != *query.state) return false;
   if (query.type && view.body->type() != *query.type) return false;
   return !query.correlation_id || view.correlation_id() == *query.correlation_id;

@@ -1,12 +1,13 @@
 // What all connections of a server share.
 //
-// Threads  constant once the first connection is there, but for the atomics.
+// Threads  constant once the first connection is there, but for the atomics and what locks itself.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <utility>
 
+#include "access/failed_tries.h"
 #include "http/admission.h"
 #include "http/endpoint.h"
 #include "http/timeouts.h"
@@ -58,6 +59,7 @@ struct SessionEnv {
   std::vector<std::string> allowed_hosts;
   Timeouts timeouts;
   BodyBudget body_budget;
+  access::FailedTries failed_tries;
   std::atomic<bool> draining{false};  // every answer is the connection's last
   std::atomic<std::size_t> session_count{0};
 };
