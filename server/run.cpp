@@ -1,6 +1,7 @@
 #include "run.h"
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
@@ -231,6 +232,8 @@ int run_server(const Config& config) {
   std::signal(SIGPIPE, SIG_IGN);
   // Until there is something to read anew: a reload must not end a server that is starting.
   std::signal(SIGHUP, SIG_IGN);
+  // Tasks are nobody else's to read: what the server makes is its user's alone.
+  ::umask(S_IRWXG | S_IRWXO);
   raise_descriptor_limit(config.connections_max);
   Result<http::ListenAddress> listen = listen_address(config);
   if (!listen) return fail(listen.error());

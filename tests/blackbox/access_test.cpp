@@ -368,6 +368,26 @@ TEST_CASE("a token file that is not right refuses to start, and says what is wro
   CHECK_FALSE(std::filesystem::exists(folder.path() / "data"));
 }
 
+TEST_CASE("what the server stores is for its own user alone") {
+  const TempDir folder;
+  const auto data = folder.path() / "data";
+  const auto others = [](const std::filesystem::path& path) {
+    struct stat status {};
+    REQUIRE(::stat(path.c_str(), &status) == 0);
+    return status.st_mode & (S_IRWXG | S_IRWXO);
+  };
+  Server server({.data = data, .port = 0, .flags = {}, .environment = {}});
+  CHECK(Client(server.port()).post("/tasks", {{"type", "work"}}).status == 202);
+  CHECK(others(data) == 0);
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(data)) {
+    CAPTURE(entry.path().string());
+    CHECK(others(entry.path()) == 0);
+    ++count;
+  }
+  CHECK(count > 3);
+}
+
 TEST_CASE("no secret is in the log, an error, a list or what the server says of itself") {
   Guarded guarded({"--log-level=debug"});
   Client client = guarded.client();
