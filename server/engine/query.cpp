@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "engine/record_checks.h"
 #include "engine/records.h"
 #include "engine/runs.h"
 #include "engine/task_record.h"
@@ -41,7 +42,7 @@ class QueueFacts {
     Result<bool> found = reader_.get(Table::queues, keys::queue(number), value);
     if (!found) return std::move(found).error();
     record::QueueRecord stored;
-    if (!*found || !stored.ParseFromString(value)) {
+    if (!*found || !stored.ParseFromString(value) || !is_sound(stored)) {
       return Error{.code = ErrorCode::store_corrupt,
                    .detail = "the record of queue number " + std::to_string(number) +
                              " is missing or damaged"};
@@ -69,7 +70,7 @@ Result<record::QueueCounters> counters_of(const Reader& reader, keys::QueueNumbe
   std::string value;
   Result<bool> found = reader.get(Table::counters, keys::queue(number), value);
   if (!found) return std::move(found).error();
-  if (*found && !counters.ParseFromString(value)) {
+  if (*found && (!counters.ParseFromString(value) || !is_sound(counters))) {
     return Error{
         .code = ErrorCode::store_corrupt,
         .detail = "the counters of queue number " + std::to_string(number) + " are damaged"};
