@@ -6,6 +6,7 @@
 #include <cassert>
 #include <utility>
 
+#include "command_room.h"
 #include "log.h"
 
 namespace quern::server {
@@ -118,9 +119,10 @@ void CommitLoop::stop() {
 Result<void> CommitLoop::submit(engine::Ticket ticket, engine::Command&& command) {
   std::unique_lock lock(mutex_);
   if (!trouble_.empty()) return recovering();
-  if (queue_.size() >= options_.commands_max) {
+  const std::size_t room = room_for(command, options_.commands_max);
+  if (queue_.size() >= room) {
     return Error{.code = ErrorCode::overloaded,
-                 .detail = std::to_string(options_.commands_max) +
+                 .detail = std::to_string(room) +
                            " requests wait for the storage already; repeat in a moment",
                  .retry_after_seconds = 1};
   }

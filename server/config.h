@@ -39,6 +39,7 @@ struct Config {
   std::size_t commands_max = 0;
   std::size_t queues_max = 0;
   std::size_t body_memory_bytes_max = 0;
+  std::size_t answer_memory_bytes_max = 0;
   std::chrono::milliseconds drain_timeout{0};
   http::RequestLimits limits;
   http::HeadLimits head;

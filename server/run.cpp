@@ -109,6 +109,7 @@ http::ServerOptions server_options(const Config& config, http::ListenAddress lis
           .io_threads = io_thread_count(config),
           .connections_max = config.connections_max,
           .body_memory_bytes_max = config.body_memory_bytes_max,
+          .answer_memory_bytes_max = config.answer_memory_bytes_max,
           .limits = config.limits,
           .head = config.head,
           .failed_tries_per_minute_max = config.failed_tries_per_minute_max,

@@ -104,11 +104,16 @@ storage::Batch Engine::take_batch() {
   return core_->records.staged().take();
 }
 
-std::vector<Reply> Engine::take_replies() { return std::exchange(core_->replies, {}); }
+std::vector<Reply> Engine::take_replies() {
+  core_->reply_bytes = 0;
+  return std::exchange(core_->replies, {});
+}
 
 std::optional<Steady> Engine::next_deadline() const { return core_->next_deadline(); }
 
-std::size_t Engine::staged_bytes() const { return core_->records.staged().byte_count(); }
+std::size_t Engine::staged_bytes() const {
+  return core_->records.staged().byte_count() + core_->reply_bytes;
+}
 
 const std::optional<Error>& Engine::failure() const { return core_->failure; }
 

@@ -50,7 +50,8 @@ class Server::Impl {
                            .body_bytes_max = options.limits.body_bytes_max},
              .allowed_hosts = host_names(options),
              .timeouts = options.timeouts,
-             .body_budget = BodyBudget(options.body_memory_bytes_max),
+             .body_budget = MemoryBudget(options.body_memory_bytes_max),
+             .answer_budget = MemoryBudget(options.answer_memory_bytes_max),
              .failed_tries = access::FailedTries(options.failed_tries_per_minute_max)} {
     const std::size_t count = std::clamp(options.io_threads, std::size_t{1}, IoThread::count_max);
     for (std::size_t i = 0; i < count; ++i) {

@@ -26,7 +26,8 @@ struct ServerOptions {
   std::vector<std::string> allowed_hosts;  // beside the loopback names and the listen address
   std::size_t io_threads = 1;
   std::size_t connections_max = 12'000;
-  std::size_t body_memory_bytes_max = std::size_t{1} << 30;  // of large bodies under way, in all
+  std::size_t body_memory_bytes_max = std::size_t{1} << 30;    // of large bodies under way, in all
+  std::size_t answer_memory_bytes_max = std::size_t{1} << 30;  // that clients have not taken yet
   RequestLimits limits;
   HeadLimits head;
   std::uint32_t failed_tries_per_minute_max = 10;  // wrong tokens of one address before 429

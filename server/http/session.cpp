@@ -249,10 +249,19 @@ Awaitable<bool> Session::write(std::string_view first, std::string_view second) 
   std::size_t written = 0;
   std::size_t mark = 0;
   answered_ = true;
+  MemoryShare share(env_.answer_budget);
   while (written < first.size() + second.size()) {
     error_code ec;
     const std::size_t count = write_now(written, first, second, ec);
     if (ec == asio::error::would_block) {
+      // Whoever does not take large answers must not fill the memory with them.
+      const std::size_t left = first.size() + second.size() - written;
+      if (left > progress_bytes && !share.grow_to(left)) {
+        log::warn("too many answers wait for their clients: a connection is closed",
+                  {{"request_id", request_id_}});
+        broken_ = true;
+        co_return false;
+      }
       if (phase_ != Phase::write || written - mark >= progress_bytes) {
         enter(Phase::write);
         mark = written;

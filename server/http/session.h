@@ -105,7 +105,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Request request_;
   std::string body_;                // a body that was not in buffer_ as a whole
   std::size_t body_in_buffer_ = 0;  // else its length there
-  BodyShare body_share_;
+  MemoryShare body_share_;
   Response response_;
   std::string response_head_;
   std::string request_id_;

@@ -155,7 +155,8 @@ class Exchange {
                            .body_bytes_max = 4096},
              .allowed_hosts = {"quern.example"},
              .timeouts = {},
-             .body_budget = http::BodyBudget(1 << 20),
+             .body_budget = http::MemoryBudget(1 << 20),
+             .answer_budget = http::MemoryBudget(1 << 20),
              .failed_tries = access::FailedTries(3)},
         thread_(0, env_, credentials_of(guarded)),
         client_(may_ask_for_heads) {
