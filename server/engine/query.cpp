@@ -62,6 +62,10 @@ Result<std::optional<keys::QueueNumber>> number_of(const Reader& reader, std::st
   Result<bool> found = reader.get(Table::queue_names, name, value);
   if (!found) return std::move(found).error();
   if (!*found) return std::optional<keys::QueueNumber>();
+  if (value.size() != sizeof(keys::QueueNumber)) {
+    return Error{.code = ErrorCode::store_corrupt,
+                 .detail = "the number of queue " + std::string(name) + " is damaged"};
+  }
   return std::optional(keys::parse_queue(value));
 }
 

@@ -59,6 +59,20 @@ TEST_CASE("a status out of range is store_corrupt to whoever reads the task") {
   }
 }
 
+TEST_CASE("an index entry of the wrong size is store_corrupt to whoever follows it") {
+  Harness h;
+  h.submit({.key = "k"});
+  REQUIRE(h.store().commit({.writes = {{Table::queue_names, "q", "abc"}}}));
+  CHECK(list_tasks(h.store(), {.queue = "q"}).error().code == ErrorCode::store_corrupt);
+  CHECK(list_dead(h.store(), "q", {}, 10).error().code == ErrorCode::store_corrupt);
+  REQUIRE(h.store().commit({.writes = {{Table::keys, keys::idempotency(1, "k"), "abc"}}}));
+  Submit again;
+  again.tasks.push_back(new_task({.key = "k"}));
+  h.engine().apply(1, std::move(again), h.now);
+  REQUIRE(h.engine().failure());
+  CHECK(h.engine().failure()->code == ErrorCode::store_corrupt);
+}
+
 TEST_CASE("an engine does not start on queues, counters and leases that make no sense") {
   using Damage = void (*)(Harness&);
   for (const Damage damage :

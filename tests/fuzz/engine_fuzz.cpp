@@ -13,7 +13,7 @@ using namespace quern::engine;
 using namespace quern::engine::testing;
 using fuzz::Input;
 
-constexpr std::size_t steps_max = 200;
+constexpr std::size_t steps_max = 64;
 
 class Run {
  public:
