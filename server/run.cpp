@@ -52,20 +52,32 @@ Result<http::ListenAddress> listen_address(const Config& config) {
   return listen;
 }
 
-// A connection is a descriptor, and so is an open table file.
-void raise_descriptor_limit(std::size_t connections_max) {
-  constexpr std::size_t others = 2048;
+// A connection is a descriptor, and so is an open table file: the storage must never find that
+// clients have taken them all. How many connections there may be, raising the limit as far as it
+// goes.
+Result<std::size_t> connections_allowed(std::size_t connections_max) {
+  constexpr rlim_t storage_max = 2048;
+  constexpr rlim_t allowed_min = 256;
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  const rlim_t wanted = connections_max + others;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return connections_max;
+  const rlim_t wanted = connections_max + storage_max;
   if (limit.rlim_cur < wanted) {
     limit.rlim_cur = std::min(wanted, limit.rlim_max);
     ::setrlimit(RLIMIT_NOFILE, &limit);
   }
-  if (limit.rlim_cur < wanted) {
-    log::warn("few file descriptors are allowed",
-              {{"allowed", std::to_string(limit.rlim_cur)}, {"wanted", std::to_string(wanted)}});
+  if (limit.rlim_cur >= wanted) return connections_max;
+  if (limit.rlim_cur < allowed_min) {
+    return Error{.code = ErrorCode::invalid_argument,
+                 .detail = "only " + std::to_string(limit.rlim_cur) +
+                           " file descriptors are allowed; it takes " +
+                           std::to_string(allowed_min) + " at least (ulimit -n, LimitNOFILE=)"};
   }
+  const std::size_t allowed = limit.rlim_cur - std::min(storage_max, limit.rlim_cur / 2);
+  if (allowed >= connections_max) return connections_max;
+  log::warn("few file descriptors are allowed, so there may be fewer connections",
+            {{"descriptors", std::to_string(limit.rlim_cur)},
+             {"connections_max", std::to_string(allowed)}});
+  return allowed;
 }
 
 std::size_t io_thread_count(const Config& config) {
@@ -229,13 +241,16 @@ std::string version_text() {
          std::string(build_compiler) + ", " + storage::rocks_version() + ")";
 }
 
-int run_server(const Config& config) {
+int run_server(const Config& given) {
   std::signal(SIGPIPE, SIG_IGN);
   // Until there is something to read anew: a reload must not end a server that is starting.
   std::signal(SIGHUP, SIG_IGN);
   // Tasks are nobody else's to read: what the server makes is its user's alone.
   ::umask(S_IRWXG | S_IRWXO);
-  raise_descriptor_limit(config.connections_max);
+  Result<std::size_t> connections_max = connections_allowed(given.connections_max);
+  if (!connections_max) return fail(connections_max.error());
+  Config config = given;
+  config.connections_max = *connections_max;
   Result<http::ListenAddress> listen = listen_address(config);
   if (!listen) return fail(listen.error());
 
