@@ -12,6 +12,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import warnings
 
@@ -330,6 +331,46 @@ class TlsTest(unittest.TestCase):
         self.assertIn("q", qctl(*documented[0][7:]))
         guarded.certificate("foreign", "-days", "30")
         self.assertIn("certificate", qctl("queues", status=1, ca="foreign.pem"))
+
+    def test_a_worker_with_a_token_of_that_role_alone_works_over_tls(self):
+        guarded = self.guarded
+        guarded.quernd("token", "new", "--name", "w", "--role", "worker", "--queues", "q*",
+                       "--append", "tokens", "--token-file", "w.token")
+        guarded.start_with_tls()
+        worker = subprocess.Popen(
+            [QCTL, "--server", guarded.url.replace("127.0.0.1", "localhost"), "--ca-file", "cert.pem",
+             "--token-file", "w.token", "work", "--queue", "q1", "--", "cat"],
+            cwd=guarded.folder, env=environment(), stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, text=True)
+        self.addCleanup(worker.stderr.close)
+        try:
+            with guarded.connected() as connection:
+                connection.sendall(guarded.request(
+                    "/tasks", "POST", '{"type":"t","queue":"q1","payload":[1,2]}'))
+                task_id = response_of(connection)[1]["id"]
+                connection.sendall(guarded.request(f"/tasks/{task_id}?wait_ms=30000"))
+                task = response_of(connection)[1]
+                self.assertEqual((task["state"], task["result"]), ("succeeded", [1, 2]), task)
+        finally:
+            worker.terminate()
+            self.assertEqual(worker.wait(timeout=PATIENCE), 0)
+
+    def test_a_handshake_that_stalls_does_not_hold_up_others(self):
+        guarded = self.guarded
+        guarded.start_with_tls()
+        silent = [socket.create_connection(("127.0.0.1", guarded.port), timeout=PATIENCE)
+                  for _ in range(50)]
+        silent[0].sendall(b"\x16\x03\x01")
+        with guarded.connected() as connection:
+            connection.sendall(guarded.request("/healthz"))
+            self.assertEqual(response_of(connection)[0], 200)
+        # The ten seconds that a handshake has.
+        begin = time.monotonic()
+        with contextlib.suppress(ConnectionResetError):
+            self.assertEqual(silent[0].recv(1), b"")
+        self.assertGreater(time.monotonic() - begin, 8)
+        for connection in silent:
+            connection.close()
 
     def test_with_tokens_other_addresses_may_be_listened_on_and_without_tls_it_warns(self):
         guarded = self.guarded
