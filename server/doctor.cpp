@@ -111,7 +111,7 @@ std::string as_text(const Request& request, const Diagnosis& diagnosis) {
 
 }  // namespace
 
-DoctorOutput run_doctor(const std::vector<std::string>& arguments) {
+CommandOutput run_doctor(const std::vector<std::string>& arguments) {
   Request request;
   CLI::App app("Checks all that a data directory holds. The server must be stopped.",
                "quernd doctor");
@@ -133,7 +133,7 @@ DoctorOutput run_doctor(const std::vector<std::string>& arguments) {
   }
 
   const auto failed = [](const Error& error) {
-    return DoctorOutput{
+    return CommandOutput{
         .status = unsound_status, .output = {}, .errors = "quernd doctor: " + error.detail + "\n"};
   };
   std::uint64_t mended = 0;

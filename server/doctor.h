@@ -3,22 +3,17 @@
 // doctor` runs it.
 //
 // Errors   none thrown: a status and text. 0: sound (or sound after the repair); 1: findings are
-// left, or
-//          the store could not be looked at; 2: wrong usage.
+//          left, or the store could not be looked at; 2: wrong usage.
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "command_output.h"
+
 namespace quern::server {
 
-struct DoctorOutput {
-  int status = 0;
-  std::string output;
-  std::string errors;
-};
-
 // `arguments` without "quernd doctor".
-DoctorOutput run_doctor(const std::vector<std::string>& arguments);
+CommandOutput run_doctor(const std::vector<std::string>& arguments);
 
 }  // namespace quern::server

@@ -46,6 +46,10 @@ std::optional<Task> holder_of(Core& core, Queue& queue, const std::string& key) 
   std::string id;
   if (!core.records.get(Table::keys, keys::idempotency(queue.number(), key), id))
     return std::nullopt;
+  if (id.size() != std::tuple_size_v<decltype(TaskId::bytes)>) {
+    throw StoreFailure{{.code = ErrorCode::store_corrupt,
+                        .detail = "an idempotency key of queue " + *queue.name() + " is damaged"}};
+  }
   std::optional<Task> task = core.find(TaskId::from_bytes(id));
   if (!task) return std::nullopt;
   const Timestamp window_end =

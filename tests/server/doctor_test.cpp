@@ -19,7 +19,7 @@ namespace quern::test {
 namespace {
 
 namespace fs = std::filesystem;
-using server::DoctorOutput;
+using server::CommandOutput;
 using server::run_doctor;
 using storage::Table;
 
@@ -55,7 +55,7 @@ class Patient {
     FAIL("there is no log");
     return {};
   }
-  DoctorOutput examine(std::vector<std::string> more = {}) const {
+  CommandOutput examine(std::vector<std::string> more = {}) const {
     more.insert(more.end(), {"--data", path().string()});
     return run_doctor(more);
   }
@@ -73,7 +73,7 @@ bool contains(const std::string& text, std::string_view part) {
 TEST_CASE("a sound directory is called sound, and nothing in it is changed") {
   const Patient patient;
   const auto size = fs::file_size(patient.log());
-  const DoctorOutput seen = patient.examine();
+  const CommandOutput seen = patient.examine();
   CAPTURE(seen.output);
   CAPTURE(seen.errors);
   CHECK(seen.status == 0);
@@ -85,7 +85,7 @@ TEST_CASE("a sound directory is called sound, and nothing in it is changed") {
 TEST_CASE("counters that are gone are found, and rebuilt on request") {
   const Patient patient;
   patient.spoil_counters();
-  const DoctorOutput found = patient.examine();
+  const CommandOutput found = patient.examine();
   CHECK(found.status == 1);
   CAPTURE(found.output);
   CHECK(contains(found.output, "can be rebuilt: queue q counts 0 ready, a scan finds 3"));
@@ -94,7 +94,7 @@ TEST_CASE("counters that are gone are found, and rebuilt on request") {
   CHECK(json.at("tasks") == 3);
   CHECK(json.at("findings").at(0).at("mendable") == true);
 
-  const DoctorOutput mended = patient.examine({"--repair"});
+  const CommandOutput mended = patient.examine({"--repair"});
   CAPTURE(mended.errors);
   CHECK(mended.status == 0);
   CHECK(contains(mended.output, "rebuilt from the records: 1"));
@@ -118,12 +118,12 @@ TEST_CASE("files that are damaged are named, and the repair refuses to begin wit
     fs::remove(patient.path() / "synced");
     wanted = "synced is missing";
   }
-  const DoctorOutput found = patient.examine();
+  const CommandOutput found = patient.examine();
   CAPTURE(found.output);
   CAPTURE(found.errors);
   CHECK(found.status == 1);
   CHECK(contains(found.output, wanted));
-  const DoctorOutput refused = patient.examine({"--repair"});
+  const CommandOutput refused = patient.examine({"--repair"});
   CHECK(refused.status == 1);
   CHECK(contains(refused.errors, "--accept-data-loss"));
 }
