@@ -60,6 +60,7 @@ void add_commands(CLI::App& app, Session& session) {
   add_redrive(app, session);
   add_work(app, session);
   add_info(app, session);
+  add_doctor(app, session);
   add_completions(app, session);
   add_man(app, session);
 }

@@ -57,6 +57,8 @@ std::string_view to_string(ErrorCode code) {
       return "queue_full";
     case ErrorCode::too_many_queues:
       return "too_many_queues";
+    case ErrorCode::too_many_tries:
+      return "too_many_tries";
     case ErrorCode::overloaded:
       return "overloaded";
     case ErrorCode::draining:

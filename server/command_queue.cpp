@@ -1,8 +1,19 @@
 #include "command_queue.h"
 
 #include <utility>
+#include <variant>
 
 namespace quern::server {
+namespace {
+
+// How many commands may wait before `command` is refused. New tasks leave the last quarter to
+// everybody else: settling ends work, and a worker that cannot settle does it again.
+std::size_t room_for(const engine::Command& command, std::size_t commands_max) {
+  return std::holds_alternative<engine::Submit>(command) ? commands_max - commands_max / 4
+                                                         : commands_max;
+}
+
+}  // namespace
 
 Result<void> CommandQueue::submit(engine::Ticket ticket, engine::Command&& command) {
   if (!closed_because_.empty()) {
@@ -10,9 +21,10 @@ Result<void> CommandQueue::submit(engine::Ticket ticket, engine::Command&& comma
                  .detail = "the server is recovering from a storage failure; repeat in a moment",
                  .retry_after_seconds = 1};
   }
-  if (commands_.size() >= commands_max_) {
+  const std::size_t room = room_for(command, commands_max_);
+  if (commands_.size() >= room) {
     return Error{.code = ErrorCode::overloaded,
-                 .detail = std::to_string(commands_max_) +
+                 .detail = std::to_string(room) +
                            " requests wait for the storage already; repeat in a moment",
                  .retry_after_seconds = 1};
   }

@@ -24,7 +24,7 @@ class CommandQueue {
  public:
   explicit CommandQueue(std::size_t commands_max) : commands_max_(commands_max) {}
 
-  //   overloaded  `commands_max` wait already
+  //   overloaded  `commands_max` wait already; for new tasks, three quarters of it
   //   recovering  it is closed
   Result<void> submit(engine::Ticket ticket, engine::Command&& command);
   void tell(engine::Command&& command);

@@ -41,7 +41,8 @@ Result<CommandLine> read_command_line(const std::vector<std::string>& arguments,
   app.footer(
       "Each flag is also an environment variable (--io-threads: QUERN_IO_THREADS) and a key of "
       "the\n"
-      "file (io_threads). A flag goes before the environment, and that before the file.");
+      "file (io_threads). A flag goes before the environment, and that before the file.\n"
+      "`quernd token new --help`: makes a token for the file that --tokens names.");
   app.set_version_flag("--version", version);
   app.add_option("--config", line.config_file, "TOML file with settings")->type_name("FILE");
 

@@ -16,6 +16,7 @@
 
 #include "http/endpoint.h"
 #include "http/raw_head.h"
+#include "http/tls_context.h"
 #include "log.h"
 #include "quern/protocol/result.h"
 #include "quern/storage/store.h"
@@ -26,7 +27,11 @@ struct Config {
   std::string listen;
   std::filesystem::path data;
   storage::Durability durability = storage::Durability::fsync;
+  bool accept_data_loss = false;
   bool insecure = false;
+  std::filesystem::path tokens;  // empty: nobody is asked who they are
+  std::uint32_t failed_tries_per_minute_max = 0;
+  http::TlsFiles tls;  // both or neither
   std::vector<std::string> allowed_hosts;
   log::Level log_level = log::Level::info;
   log::Format log_format = log::Format::text;
@@ -35,6 +40,9 @@ struct Config {
   std::size_t commands_max = 0;
   std::size_t queues_max = 0;
   std::size_t body_memory_bytes_max = 0;
+  std::uint64_t space_low_bytes = 0;
+  std::uint64_t space_reserve_bytes = 0;
+  std::size_t answer_memory_bytes_max = 0;
   std::chrono::milliseconds drain_timeout{0};
   http::RequestLimits limits;
   http::HeadLimits head;

@@ -29,7 +29,7 @@ class ReplySink {
   virtual void fail_all(const Error& error) = 0;
 };
 
-enum class Readiness : std::uint8_t { recovering, ready, draining };
+enum class Readiness : std::uint8_t { recovering, ready, draining, read_only };
 
 struct Health {
   Readiness readiness = Readiness::recovering;
@@ -45,8 +45,8 @@ class EnginePort {
   //   recovering  there is no engine at the moment
   virtual Result<void> submit(engine::Ticket ticket, engine::Command&& command) = 0;
 
-  // Queues what is never answered and never refused: Abandon and Undelivered. While there is no
-  // engine they wait for the next one.
+  // Queues what is never answered and never refused: Abandon, Undelivered and the like. While there
+  // is no engine they wait for the next one.
   virtual void tell(engine::Command&& command) = 0;
 
   // Committed state, or null while recovering. Hold it no longer than one request: a recovery waits

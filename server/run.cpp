@@ -1,6 +1,7 @@
 #include "run.h"
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
@@ -15,12 +16,14 @@
 
 #include "clock.h"
 #include "commit_loop.h"
+#include "credentials.h"
 #include "http/server.h"
 #include "log.h"
 #include "quern/storage/keys.h"
 #include "quern/storage/records.pb.h"
 #include "quern/storage/rocks_store.h"
 #include "quern/version.h"
+#include "space_guard.h"
 #include "system_random.h"
 
 namespace quern::server {
@@ -39,29 +42,43 @@ int fail(const Error& error) {
 
 Result<http::ListenAddress> listen_address(const Config& config) {
   Result<http::ListenAddress> listen = http::resolve_listen_address(config.listen);
-  if (listen && !listen->is_loopback && !config.insecure) {
-    return Error{.code = ErrorCode::invalid_argument,
-                 .detail = config.listen +
-                           " can be reached from other machines, and nobody would be asked who "
-                           "they are: listen on a loopback address, or say --insecure"};
+  if (listen && !listen->is_loopback && config.tokens.empty() && !config.insecure) {
+    return Error{
+        .code = ErrorCode::invalid_argument,
+        .detail = config.listen +
+                  " can be reached from other machines, and nobody would be asked who "
+                  "they are: name a file of --tokens, listen on a loopback address, or say "
+                  "--insecure"};
   }
   return listen;
 }
 
-// A connection is a descriptor, and so is an open table file.
-void raise_descriptor_limit(std::size_t connections_max) {
-  constexpr std::size_t others = 2048;
+// A connection is a descriptor, and so is an open table file: the storage must never find that
+// clients have taken them all. How many connections there may be, raising the limit as far as it
+// goes.
+Result<std::size_t> connections_allowed(std::size_t connections_max) {
+  constexpr rlim_t storage_max = 2048;
+  constexpr rlim_t allowed_min = 256;
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  const rlim_t wanted = connections_max + others;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return connections_max;
+  const rlim_t wanted = connections_max + storage_max;
   if (limit.rlim_cur < wanted) {
     limit.rlim_cur = std::min(wanted, limit.rlim_max);
     ::setrlimit(RLIMIT_NOFILE, &limit);
   }
-  if (limit.rlim_cur < wanted) {
-    log::warn("few file descriptors are allowed",
-              {{"allowed", std::to_string(limit.rlim_cur)}, {"wanted", std::to_string(wanted)}});
+  if (limit.rlim_cur >= wanted) return connections_max;
+  if (limit.rlim_cur < allowed_min) {
+    return Error{.code = ErrorCode::invalid_argument,
+                 .detail = "only " + std::to_string(limit.rlim_cur) +
+                           " file descriptors are allowed; it takes " +
+                           std::to_string(allowed_min) + " at least (ulimit -n, LimitNOFILE=)"};
   }
+  const std::size_t allowed = limit.rlim_cur - std::min(storage_max, limit.rlim_cur / 2);
+  if (allowed >= connections_max) return connections_max;
+  log::warn("few file descriptors are allowed, so there may be fewer connections",
+            {{"descriptors", std::to_string(limit.rlim_cur)},
+             {"connections_max", std::to_string(allowed)}});
+  return allowed;
 }
 
 std::size_t io_thread_count(const Config& config) {
@@ -78,10 +95,15 @@ CommitLoop::Options loop_options(const Config& config) {
 }
 
 CommitLoop::OpenStore store_opener(const Config& config) {
-  return
-      [options = storage::RocksOptions{.directory = config.data, .durability = config.durability}] {
-        return storage::open_rocks_store(options);
-      };
+  return [options = storage::RocksOptions{
+              .directory = config.data,
+              .durability = config.durability,
+              .accept_data_loss = config.accept_data_loss,
+              .on_notice =
+                  [](const std::string& text) {
+                    log::warn("storage", {{"notice", text}});
+                  },
+          }] { return storage::open_rocks_store(options); };
 }
 
 // As the store says it itself.
@@ -94,7 +116,7 @@ std::uint32_t data_format(const EnginePort& engine) {
 }
 
 http::ServerOptions server_options(const Config& config, http::ListenAddress listen,
-                                   const EnginePort& engine) {
+                                   http::Credentials credentials, const EnginePort& engine) {
   const auto wall_now = [] {
     return Timestamp{
         std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch())
@@ -105,8 +127,11 @@ http::ServerOptions server_options(const Config& config, http::ListenAddress lis
           .io_threads = io_thread_count(config),
           .connections_max = config.connections_max,
           .body_memory_bytes_max = config.body_memory_bytes_max,
+          .answer_memory_bytes_max = config.answer_memory_bytes_max,
           .limits = config.limits,
           .head = config.head,
+          .failed_tries_per_minute_max = config.failed_tries_per_minute_max,
+          .credentials = std::move(credentials),
           .info = {.version = std::string(version),
                    .build = std::string(build_type) + ", " + std::string(build_compiler),
                    .rocksdb = storage::rocks_version(),
@@ -118,7 +143,7 @@ http::ServerOptions server_options(const Config& config, http::ListenAddress lis
           .now = wall_now};
 }
 
-void announce(const Config& config, const http::Server& server) {
+void announce(const Config& config, const http::Server& server, bool is_loopback) {
   log::info("quernd started", {{"version", std::string(version)},
                                {"url", server.url()},
                                {"data", config.data.string()},
@@ -127,22 +152,36 @@ void announce(const Config& config, const http::Server& server) {
   if (config.durability == storage::Durability::os) {
     log::warn("durability=os: an answered write survives a crash of the server, not a power cut");
   }
-  if (config.insecure) {
+  if (config.insecure && config.tokens.empty()) {
     log::warn("insecure: whoever reaches this address may do everything");
+  }
+  if (!config.tokens.empty() && config.tls.certificate.empty() && !is_loopback) {
+    log::warn("tokens without TLS: whoever sees the traffic can use them");
   }
   // The one line that programs wait for.
   std::printf("quernd ready %s\n", server.url().c_str());
   std::fflush(stdout);
 }
 
-// Waits for SIGTERM or SIGINT; then until every connection is done or `timeout` is over. A second
-// signal ends the process at once: what was answered is durable.
-class Shutdown {
- public:
-  Shutdown(CommitLoop& loop, http::Server& server, std::chrono::milliseconds timeout)
-      : loop_(loop), server_(server), timeout_(timeout) {}
+void announce_credentials(const http::Credentials& credentials) {
+  if (credentials.tokens) {
+    log::info("tokens read", {{"count", std::to_string(credentials.tokens->size())}});
+  }
+  if (credentials.tls) {
+    log::info("certificate read", {{"subject", credentials.tls->subject()},
+                                   {"expires_at", to_rfc3339(credentials.tls->expires_at())}});
+  }
+}
 
-  void await() {
+// Reads tokens and certificate anew with SIGHUP. Waits for SIGTERM or SIGINT; then until every
+// connection is done or the time for it is over. A second signal ends the process at once: what was
+// answered is durable.
+class Signals {
+ public:
+  Signals(CommitLoop& loop, http::Server& server, const Config& config)
+      : loop_(loop), server_(server), config_(config) {}
+
+  void await_end() {
     await_signal();
     context_.run();
   }
@@ -151,18 +190,34 @@ class Shutdown {
   void await_signal() {
     signals_.async_wait([this](const boost::system::error_code& ec, int signal) {
       if (ec) return;
+      if (signal == SIGHUP) {
+        reload();
+        return await_signal();
+      }
       if (draining_) std::_Exit(128 + signal);
       log::info("stopping", {{"signal", std::to_string(signal)}});
       draining_ = true;
-      deadline_ = std::chrono::steady_clock::now() + timeout_;
+      deadline_ = std::chrono::steady_clock::now() + config_.drain_timeout;
       loop_.drain();
       server_.drain();
       await_signal();
-      await_end();
+      await_sessions();
     });
   }
 
-  void await_end() {
+  // A file that is not right must not lock everybody out, nor let anybody in.
+  void reload() {
+    Result<http::Credentials> credentials = load_credentials(config_);
+    if (!credentials) {
+      log::error("the tokens and the certificate stay as they were",
+                 {{"reason", credentials.error().detail}});
+      return;
+    }
+    server_.use(*credentials);
+    announce_credentials(*credentials);
+  }
+
+  void await_sessions() {
     const bool late = std::chrono::steady_clock::now() >= deadline_;
     if (late || server_.session_count() == 0) {
       if (late) log::warn("closing connections whose requests are not done");
@@ -171,15 +226,15 @@ class Shutdown {
     }
     timer_.expires_after(std::chrono::milliseconds(10));
     timer_.async_wait([this](const boost::system::error_code& ec) {
-      if (!ec) await_end();
+      if (!ec) await_sessions();
     });
   }
 
   CommitLoop& loop_;
   http::Server& server_;
-  const std::chrono::milliseconds timeout_;
+  const Config& config_;
   asio::io_context context_{1};
-  asio::signal_set signals_{context_, SIGTERM, SIGINT};
+  asio::signal_set signals_{context_, SIGTERM, SIGINT, SIGHUP};
   asio::steady_timer timer_{context_};
   std::chrono::steady_clock::time_point deadline_;
   bool draining_ = false;
@@ -192,29 +247,46 @@ std::string version_text() {
          std::string(build_compiler) + ", " + storage::rocks_version() + ")";
 }
 
-int run_server(const Config& config) {
+int run_server(const Config& given) {
   std::signal(SIGPIPE, SIG_IGN);
-  raise_descriptor_limit(config.connections_max);
+  // Until there is something to read anew: a reload must not end a server that is starting.
+  std::signal(SIGHUP, SIG_IGN);
+  // Tasks are nobody else's to read: what the server makes is its user's alone.
+  ::umask(S_IRWXG | S_IRWXO);
+  Result<std::size_t> connections_max = connections_allowed(given.connections_max);
+  if (!connections_max) return fail(connections_max.error());
+  Config config = given;
+  config.connections_max = *connections_max;
   Result<http::ListenAddress> listen = listen_address(config);
   if (!listen) return fail(listen.error());
 
+  const bool is_loopback = listen->is_loopback;
+  Result<http::Credentials> credentials = load_credentials(config);
+  if (!credentials) return fail(credentials.error());
+  announce_credentials(*credentials);
+
   SystemRandom random;
   HybridClock clock;
-  CommitLoop loop(loop_options(config), store_opener(config), random, clock);
+  SpaceGuard guard(
+      {.low_bytes = config.space_low_bytes, .reserve_bytes = config.space_reserve_bytes},
+      disk_space_of(config.data));
+  CommitLoop loop(loop_options(config), guard.guard(store_opener(config)), random, clock);
   if (Result<void> opened = loop.open(); !opened) return fail(opened.error());
-  Result<std::unique_ptr<http::Server>> server =
-      http::Server::listen(server_options(config, *std::move(listen), loop), loop);
+  Result<std::unique_ptr<http::Server>> server = http::Server::listen(
+      server_options(config, *std::move(listen), *std::move(credentials), loop), guard);
   if (!server) return fail(server.error());
 
-  Shutdown shutdown(loop, **server, config.drain_timeout);
+  Signals signals(loop, **server, config);
+  guard.start(loop);
   loop.start(**server);
   (*server)->start();
-  announce(config, **server);
-  shutdown.await();
+  announce(config, **server, is_loopback);
+  signals.await_end();
 
   // Connections first: what they still have to tell the engine is committed before the store
   // closes.
   (*server)->stop();
+  guard.stop();
   loop.stop();
   log::info("stopped");
   return EXIT_SUCCESS;

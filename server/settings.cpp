@@ -83,6 +83,17 @@ std::vector<Setting> operation_settings() {
        [](Config& c, Text t) {
          return set_choice(durability_from(t), "fsync or os", t, c.durability);
        }},
+      {"accept_data_loss", "", "false",
+       "start once with what is intact, although writes that were answered are lost",
+       [](Config& c, Text t) {
+         return set_choice(bool_from(t), "true or false", t, c.accept_data_loss);
+       }},
+      {"tokens", "FILE", "", "who may do what: a token a line; `quernd token new` makes one",
+       [](Config& c, Text t) -> Result<void> { return c.tokens = t, Ok(); }},
+      {"tls_cert", "FILE", "", "certificate chain (PEM): speak https",
+       [](Config& c, Text t) -> Result<void> { return c.tls.certificate = t, Ok(); }},
+      {"tls_key", "FILE", "", "the certificate's key (PEM)",
+       [](Config& c, Text t) -> Result<void> { return c.tls.key = t, Ok(); }},
       {"insecure", "", "false", "allow an address that other machines reach, without tokens",
        [](Config& c, Text t) { return set_choice(bool_from(t), "true or false", t, c.insecure); }},
       {"allowed_hosts", "NAME,...", "", "further names that requests may have in Host",
@@ -109,10 +120,23 @@ std::vector<Setting> limit_settings() {
        [](Config& c, Text t) { return set_number(t, 1, 1'000'000, c.connections_max); }},
       {"commands_max", "N", "16384", "requests that may wait for the storage before 503",
        [](Config& c, Text t) { return set_number(t, 1, 10'000'000, c.commands_max); }},
+      {"failed_tries_per_minute_max", "N", "10", "wrong tokens of one address before 429",
+       [](Config& c, Text t) {
+         return set_number(t, 1, 1'000'000, c.failed_tries_per_minute_max);
+       }},
       {"queues_max", "N", number(limits::queues_max), "queues",
        [](Config& c, Text t) { return set_number(t, 1, 10'000'000, c.queues_max); }},
       {"body_memory_bytes_max", "N", number(gib), "memory for large request bodies under way",
        [](Config& c, Text t) { return set_number(t, mib, 1024 * gib, c.body_memory_bytes_max); }},
+      {"space_low_bytes", "N", number(512 * mib),
+       "free disk space below which no new tasks are taken",
+       [](Config& c, Text t) { return set_number(t, mib, 1024 * gib, c.space_low_bytes); }},
+      {"space_reserve_bytes", "N", number(64 * mib),
+       "disk space kept in a file once it gets scarce, and given up when there is no other",
+       [](Config& c, Text t) { return set_number(t, 0, 1024 * gib, c.space_reserve_bytes); }},
+      {"answer_memory_bytes_max", "N", number(gib),
+       "memory for large answers that clients have not taken yet",
+       [](Config& c, Text t) { return set_number(t, mib, 1024 * gib, c.answer_memory_bytes_max); }},
       {"body_bytes_max", "N", number(limits::body_bytes_max), "one request body",
        [](Config& c, Text t) { return set_number(t, kib, gib, c.limits.body_bytes_max); }},
       {"payload_bytes_max", "N", number(limits::payload_bytes_max), "one payload or result",

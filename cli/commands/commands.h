@@ -26,6 +26,7 @@ void add_dead_show(CLI::App& dead, Session& session);
 void add_redrive(CLI::App& app, Session& session);  // also as `dead redrive`
 void add_dead_discard(CLI::App& dead, Session& session);
 void add_work(CLI::App& app, Session& session);
+void add_doctor(CLI::App& app, Session& session);
 void add_info(CLI::App& app, Session& session);
 void add_completions(CLI::App& app, Session& session);
 void add_man(CLI::App& app, Session& session);

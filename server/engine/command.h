@@ -3,6 +3,7 @@
 //
 // Shape    names, ranges and sizes were checked by whoever decoded the request; what depends on
 // state is checked here.
+//          `scope`: a task in another queue is to the caller as if it were not there.
 //          JSON values (payload, result, progress, details) are the client's bytes, checked to be
 //          JSON.
 #pragma once
@@ -14,6 +15,7 @@
 #include <variant>
 #include <vector>
 
+#include "engine/queue_scope.h"
 #include "quern/protocol/queue_settings.h"
 #include "quern/protocol/task_id.h"
 #include "quern/protocol/task_state.h"
@@ -59,11 +61,13 @@ struct SettleItem {
 // One task's settle call: answered with the whole task, or the problem as an Error.
 struct SettleOne {
   SettleItem item;
+  Scope scope = {};
 };
 
 // Many: each stands alone.
 struct Settle {
   std::vector<SettleItem> items;
+  Scope scope = {};
 };
 
 struct Lease {
@@ -73,6 +77,7 @@ struct Lease {
   std::optional<Duration> lease;
   std::string worker_id;
   std::vector<SettleItem> settle;  // done first
+  Scope scope = {};                // of `settle`; `queues` were checked against it
 };
 
 // The caller of `ticket` is gone: forget its parked lease or wait. Not answered.
@@ -94,13 +99,16 @@ struct Undelivered {
 struct WaitTask {
   TaskId id;
   Duration wait{0};
+  Scope scope = {};
 };
 
 struct CancelTask {
   TaskId id;
+  Scope scope = {};
 };
 struct RedriveTask {
   TaskId id;
+  Scope scope = {};
 };
 
 struct PutQueue {
@@ -127,6 +135,7 @@ struct GetQueue {
 struct ListQueues {
   std::string after;  // names greater than this
   std::size_t limit = 100;
+  Scope scope = {};
 };
 
 struct PurgeQueue {
@@ -157,8 +166,14 @@ struct DiscardDead {
 // From now on: no new tasks, no new leases; parked calls are answered at once. Settling goes on.
 struct Drain {};
 
-using Command = std::variant<Submit, SettleOne, Settle, Lease, Abandon, Undelivered, WaitTask,
-                             CancelTask, RedriveTask, PutQueue, PatchQueue, PauseQueue, DeleteQueue,
-                             GetQueue, ListQueues, PurgeQueue, RedriveDead, DiscardDead, Drain>;
+// With a reason: no new tasks until it is said again without one. All else goes on. Not answered.
+struct ReadOnly {
+  std::string reason;
+};
+
+using Command =
+    std::variant<Submit, SettleOne, Settle, Lease, Abandon, Undelivered, WaitTask, CancelTask,
+                 RedriveTask, PutQueue, PatchQueue, PauseQueue, DeleteQueue, GetQueue, ListQueues,
+                 PurgeQueue, RedriveDead, DiscardDead, Drain, ReadOnly>;
 
 }  // namespace quern::engine

@@ -14,16 +14,17 @@ void serve_waiters(Core& core);                                      // lease.cp
 void answer_parked(Core& core, Ticket ticket);  // lease.cpp: with what there is
 // lease.cpp: its time is over. False: not yet, since the look for tasks was cut short.
 bool end_wait(Core& core, Ticket ticket);
-void settle_one(Core& core, Ticket ticket, SettleOne&& command);               // settle.cpp
-std::vector<Settled> settle_all(Core& core, std::vector<SettleItem>&& items);  // settle.cpp
-void wait_task(Core& core, Ticket ticket, const WaitTask& command);            // task_commands.cpp
-void cancel_task(Core& core, Ticket ticket, const CancelTask& command);        // task_commands.cpp
-void redrive_task(Core& core, Ticket ticket, const RedriveTask& command);      // task_commands.cpp
-void put_queue(Core& core, Ticket ticket, const PutQueue& command);            // queue_commands.cpp
-void patch_queue(Core& core, Ticket ticket, const PatchQueue& command);        // queue_commands.cpp
-void pause_queue(Core& core, Ticket ticket, const PauseQueue& command);        // queue_commands.cpp
-void get_queue(Core& core, Ticket ticket, const GetQueue& command);            // show_queues.cpp
-void list_queues(Core& core, Ticket ticket, const ListQueues& command);        // show_queues.cpp
+void settle_one(Core& core, Ticket ticket, SettleOne&& command);  // settle.cpp
+std::vector<Settled> settle_all(Core& core, std::vector<SettleItem>&& items,
+                                const Scope& scope);                       // settle.cpp
+void wait_task(Core& core, Ticket ticket, const WaitTask& command);        // task_commands.cpp
+void cancel_task(Core& core, Ticket ticket, const CancelTask& command);    // task_commands.cpp
+void redrive_task(Core& core, Ticket ticket, const RedriveTask& command);  // task_commands.cpp
+void put_queue(Core& core, Ticket ticket, const PutQueue& command);        // queue_commands.cpp
+void patch_queue(Core& core, Ticket ticket, const PatchQueue& command);    // queue_commands.cpp
+void pause_queue(Core& core, Ticket ticket, const PauseQueue& command);    // queue_commands.cpp
+void get_queue(Core& core, Ticket ticket, const GetQueue& command);        // show_queues.cpp
+void list_queues(Core& core, Ticket ticket, const ListQueues& command);    // show_queues.cpp
 // show_queues.cpp: answers with the queue as it is.
 void show_queue(Core& core, Ticket ticket, const std::string& name);
 void delete_queue(Core& core, Ticket ticket, const DeleteQueue& command);  // remove_queue.cpp
@@ -31,6 +32,8 @@ void purge_queue(Core& core, Ticket ticket, PurgeQueue&& command);         // re
 void redrive_dead(Core& core, Ticket ticket, RedriveDead&& command);       // dead_letters.cpp
 void discard_dead(Core& core, Ticket ticket, DiscardDead&& command);       // dead_letters.cpp
 
+// The task, unless it lies in a queue outside of `scope`: to the caller it is not there.
+std::optional<Task> find_in_scope(Core& core, const TaskId& id, const Scope& scope);
 Error no_such_task(std::string_view id);
 Error no_such_queue(std::string_view name);
 

@@ -117,6 +117,19 @@ void Core::schedule_sweep(Queue& queue, FinishedClass finished_class, std::optio
 
 // --- tasks
 
+// Payloads and results are what makes an answer large.
+std::size_t Core::bytes_of(const Outcome& outcome) {
+  const auto large = [](const TaskView& task) {
+    return task.payload().size() + task.result().size() + task.progress().size();
+  };
+  if (const auto* one = std::get_if<OneTask>(&outcome)) return large(one->task);
+  std::size_t bytes = 0;
+  if (const auto* leased = std::get_if<Leased>(&outcome)) {
+    for (const TaskView& task : leased->tasks) bytes += large(task);
+  }
+  return bytes;
+}
+
 std::optional<Task> Core::find(const TaskId& id) {
   if (const HeldTask* held = leases.find(id)) {
     Task task{id, held->body ? held->body : records.body(id), held->status, false};

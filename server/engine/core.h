@@ -94,6 +94,7 @@ class Core {
 
   // --- answers
   void reply(Ticket ticket, Outcome outcome) {
+    reply_bytes += bytes_of(outcome);
     if (ticket != 0) replies.push_back({ticket, std::move(outcome)});
   }
 
@@ -119,11 +120,14 @@ class Core {
   void begin_tick();
   std::deque<std::unique_ptr<Job>> jobs;
   std::vector<Reply> replies;
+  std::size_t reply_bytes = 0;  // about what the large ones of them hold
   std::optional<Error> failure;
   bool draining = false;
+  std::string read_only;  // why no new tasks are taken; empty: they are
   std::set<std::tuple<Timestamp, QueueNumber, FinishedClass>> sweeps;
 
  private:
+  static std::size_t bytes_of(const Outcome& outcome);
   void enter(const TaskId& id, const Places& places);
   void leave(const TaskId& id, const Places& places);
   void mark(Queue& queue);

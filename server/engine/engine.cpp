@@ -13,7 +13,7 @@ namespace {
 void dispatch(Core& core, Ticket ticket, Submit&& c) { submit(core, ticket, std::move(c)); }
 void dispatch(Core& core, Ticket ticket, SettleOne&& c) { settle_one(core, ticket, std::move(c)); }
 void dispatch(Core& core, Ticket ticket, Settle&& c) {
-  core.reply(ticket, SettledMany{settle_all(core, std::move(c.items))});
+  core.reply(ticket, SettledMany{settle_all(core, std::move(c.items), c.scope)});
 }
 void dispatch(Core& core, Ticket ticket, Lease&& c) { lease(core, ticket, std::move(c)); }
 void dispatch(Core& core, Ticket, Abandon&& c) { core.waiters.remove(c.ticket); }
@@ -41,6 +41,8 @@ void dispatch(Core& core, Ticket ticket, Drain&&) {
   for (const Ticket parked : core.waiters.all()) answer_parked(core, parked);
   core.reply(ticket, Done{});
 }
+
+void dispatch(Core& core, Ticket, ReadOnly&& c) { core.read_only = std::move(c.reason); }
 
 // A failed read ends the engine: memory may be ahead of what a reader of the store could ever see.
 template <typename Work>
@@ -104,11 +106,16 @@ storage::Batch Engine::take_batch() {
   return core_->records.staged().take();
 }
 
-std::vector<Reply> Engine::take_replies() { return std::exchange(core_->replies, {}); }
+std::vector<Reply> Engine::take_replies() {
+  core_->reply_bytes = 0;
+  return std::exchange(core_->replies, {});
+}
 
 std::optional<Steady> Engine::next_deadline() const { return core_->next_deadline(); }
 
-std::size_t Engine::staged_bytes() const { return core_->records.staged().byte_count(); }
+std::size_t Engine::staged_bytes() const {
+  return core_->records.staged().byte_count() + core_->reply_bytes;
+}
 
 const std::optional<Error>& Engine::failure() const { return core_->failure; }
 

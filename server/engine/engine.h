@@ -66,7 +66,8 @@ class Engine {
   // some left already.
   std::optional<Steady> next_deadline() const;
 
-  // Of what was staged since the last take_batch().
+  // Of what was staged since the last take_batch(), and of the replies since the last
+  // take_replies().
   std::size_t staged_bytes() const;
 
   const std::optional<Error>& failure() const;

@@ -119,7 +119,7 @@ bool serve(Core& core, Ticket ticket) {
 }  // namespace
 
 void lease(Core& core, Ticket ticket, Lease&& command) {
-  std::vector<Settled> settled = settle_all(core, std::move(command.settle));
+  std::vector<Settled> settled = settle_all(core, std::move(command.settle), command.scope);
   command.settle.clear();
   if (core.draining && settled.empty()) {
     return core.reply(

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "engine/record_checks.h"
 #include "engine/records.h"
 #include "engine/runs.h"
 #include "engine/task_record.h"
@@ -41,7 +42,7 @@ class QueueFacts {
     Result<bool> found = reader_.get(Table::queues, keys::queue(number), value);
     if (!found) return std::move(found).error();
     record::QueueRecord stored;
-    if (!*found || !stored.ParseFromString(value)) {
+    if (!*found || !stored.ParseFromString(value) || !is_sound(stored)) {
       return Error{.code = ErrorCode::store_corrupt,
                    .detail = "the record of queue number " + std::to_string(number) +
                              " is missing or damaged"};
@@ -61,6 +62,10 @@ Result<std::optional<keys::QueueNumber>> number_of(const Reader& reader, std::st
   Result<bool> found = reader.get(Table::queue_names, name, value);
   if (!found) return std::move(found).error();
   if (!*found) return std::optional<keys::QueueNumber>();
+  if (value.size() != sizeof(keys::QueueNumber)) {
+    return Error{.code = ErrorCode::store_corrupt,
+                 .detail = "the number of queue " + std::string(name) + " is damaged"};
+  }
   return std::optional(keys::parse_queue(value));
 }
 
@@ -69,7 +74,7 @@ Result<record::QueueCounters> counters_of(const Reader& reader, keys::QueueNumbe
   std::string value;
   Result<bool> found = reader.get(Table::counters, keys::queue(number), value);
   if (!found) return std::move(found).error();
-  if (*found && !counters.ParseFromString(value)) {
+  if (*found && (!counters.ParseFromString(value) || !is_sound(counters))) {
     return Error{
         .code = ErrorCode::store_corrupt,
         .detail = "the counters of queue number " + std::to_string(number) + " are damaged"};
@@ -164,6 +169,7 @@ class IdSource {
 
 bool matches(const TaskView& view, const TaskQuery& query, std::optional<keys::QueueNumber> queue) {
   if (queue && view.status.queue() != *queue) return false;
+  if (!covers(query.scope, *view.queue)) return false;
   if (query.state && view.state() != *query.state) return false;
   if (query.type && view.body->type() != *query.type) return false;
   return !query.correlation_id || view.correlation_id() == *query.correlation_id;

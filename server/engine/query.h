@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/queue_scope.h"
 #include "engine/task_view.h"
 #include "quern/protocol/result.h"
 #include "quern/storage/store.h"
@@ -26,6 +27,7 @@ struct TaskQuery {
   std::optional<std::string> type;
   std::optional<TaskId> after;  // the page before ended here
   std::size_t limit = 100;
+  Scope scope = {};  // tasks in other queues are left out
 };
 
 struct TaskPage {

@@ -3,7 +3,7 @@
 // Threads  none: the engine's.
 // Errors   a failed read leaves memory and disk out of step, so it ends the engine: StoreFailure is
 // thrown here, caught
-//          in Engine's public functions and nowhere else, and never leaves them.
+//          in Engine's public functions and in audit(), and never leaves them.
 #pragma once
 
 #include <functional>

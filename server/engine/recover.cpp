@@ -2,6 +2,7 @@
 // tasks) and cursors, never the backlog: a restart is quick however much waits.
 
 #include "engine/core.h"
+#include "engine/record_checks.h"
 
 namespace quern::engine {
 
@@ -14,7 +15,7 @@ namespace {
 template <typename Record>
 Record parsed(Table table, std::string_view value) {
   Record record;
-  if (!record.ParseFromArray(value.data(), static_cast<int>(value.size()))) {
+  if (!record.ParseFromArray(value.data(), static_cast<int>(value.size())) || !is_sound(record)) {
     throw StoreFailure{
         {.code = ErrorCode::store_corrupt,
          .detail = "a record of table " + std::to_string(static_cast<int>(table)) + " is damaged"}};

@@ -40,8 +40,8 @@ bool repeats(Core& core, const Task& task, const SettleItem& item) {
 }
 
 // Does what `item` says, or tells why not. The task as it stands afterwards.
-Result<Task> apply(Core& core, SettleItem& item) {
-  std::optional<Task> task = item.id ? core.find(*item.id) : std::nullopt;
+Result<Task> apply(Core& core, SettleItem& item, const Scope& scope) {
+  std::optional<Task> task = item.id ? find_in_scope(core, *item.id, scope) : std::nullopt;
   if (!task) return no_such_task(item.id_text);
 
   const bool holds = task->state() == TaskState::running && !item.token.empty() &&
@@ -84,7 +84,7 @@ Result<Task> apply(Core& core, SettleItem& item) {
 
 void settle_one(Core& core, Ticket ticket, SettleOne&& command) {
   const SettleVerb verb = command.item.verb;
-  Result<Task> task = apply(core, command.item);
+  Result<Task> task = apply(core, command.item, command.scope);
   if (!task) return core.reply(ticket, std::move(task).error());
   if (verb == SettleVerb::heartbeat) {
     return core.reply(ticket, LeaseExtended{Timestamp{task->status.lease().expires_at()}});
@@ -92,12 +92,12 @@ void settle_one(Core& core, Ticket ticket, SettleOne&& command) {
   core.reply(ticket, OneTask{core.view(*task, Detail::whole)});
 }
 
-std::vector<Settled> settle_all(Core& core, std::vector<SettleItem>&& items) {
+std::vector<Settled> settle_all(Core& core, std::vector<SettleItem>&& items, const Scope& scope) {
   std::vector<Settled> settled;
   settled.reserve(items.size());
   for (SettleItem& item : items) {
     const SettleVerb verb = item.verb;
-    Result<Task> task = apply(core, item);
+    Result<Task> task = apply(core, item, scope);
     if (task) {
       settled.push_back({verb, std::move(item.id_text), core.view(*task, Detail::brief)});
     } else {

@@ -37,28 +37,29 @@ class ShowOne final : public Job {
 
 class ShowPage final : public Job {
  public:
-  ShowPage(Ticket ticket, std::string after, std::size_t limit)
-      : ticket_(ticket), after_(std::move(after)), limit_(limit) {}
+  ShowPage(Ticket ticket, ListQueues list) : ticket_(ticket), list_(std::move(list)) {}
 
   bool step(Core& core, std::size_t) override {
     const auto& names = core.queues_by_name();
-    auto at = names.upper_bound(after_);
-    for (std::size_t n = 0; at != names.end() && page_.queues.size() < limit_; ++n, ++at) {
-      if (n == queues_per_step_max) return false;
-      std::optional<QueueView> view = core.view(*at->second);
-      if (!view) return false;
-      page_.queues.push_back(std::move(*view));
-      after_ = at->first;
+    std::size_t looked_at = 0;
+    for (auto at = names.upper_bound(list_.after); at != names.end(); ++at) {
+      if (looked_at++ == queues_per_step_max) return false;
+      if (covers(list_.scope, at->first)) {
+        page_.more = page_.queues.size() == list_.limit;
+        if (page_.more) break;
+        std::optional<QueueView> view = core.view(*at->second);
+        if (!view) return false;
+        page_.queues.push_back(std::move(*view));
+      }
+      list_.after = at->first;
     }
-    page_.more = at != names.end();
     core.reply(ticket_, std::move(page_));
     return true;
   }
 
  private:
   Ticket ticket_;
-  std::string after_;
-  std::size_t limit_;
+  ListQueues list_;
   QueuePage page_;
 };
 
@@ -78,7 +79,7 @@ void get_queue(Core& core, Ticket ticket, const GetQueue& command) {
 }
 
 void list_queues(Core& core, Ticket ticket, const ListQueues& command) {
-  begin(core, std::make_unique<ShowPage>(ticket, command.after, command.limit));
+  begin(core, std::make_unique<ShowPage>(ticket, command));
 }
 
 }  // namespace quern::engine

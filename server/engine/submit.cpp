@@ -1,6 +1,7 @@
 // Submit: all tasks of a request or none. First everything is checked against the state, then
 // everything is done.
 
+#include <algorithm>
 #include <unordered_map>
 
 #include "engine/commands.h"
@@ -45,6 +46,10 @@ std::optional<Task> holder_of(Core& core, Queue& queue, const std::string& key) 
   std::string id;
   if (!core.records.get(Table::keys, keys::idempotency(queue.number(), key), id))
     return std::nullopt;
+  if (id.size() != std::tuple_size_v<decltype(TaskId::bytes)>) {
+    throw StoreFailure{{.code = ErrorCode::store_corrupt,
+                        .detail = "an idempotency key of queue " + *queue.name() + " is damaged"}};
+  }
   std::optional<Task> task = core.find(TaskId::from_bytes(id));
   if (!task) return std::nullopt;
   const Timestamp window_end =
@@ -148,6 +153,16 @@ void submit(Core& core, Ticket ticket, Submit&& command) {
   }
   Result<std::vector<Plan>> plans = plan(core, command);
   if (!plans) return core.reply(ticket, std::move(plans).error());
+
+  // What is there already is answered, as with a full queue.
+  const bool creates = std::any_of(plans->begin(), plans->end(), [](const Plan& todo) {
+    return !todo.replay && !todo.replay_of;
+  });
+  if (creates && !core.read_only.empty()) {
+    return core.reply(
+        ticket,
+        Error{.code = ErrorCode::read_only, .detail = core.read_only, .retry_after_seconds = 10});
+  }
 
   Submitted answer;
   answer.tasks.reserve(command.tasks.size());

@@ -1,5 +1,6 @@
 #include "engine/task_record.h"
 
+#include "engine/record_checks.h"
 #include "quern/protocol/limits.h"
 #include "quern/storage/keys.h"
 
@@ -24,7 +25,7 @@ Result<bool> load(const Reader& reader, Table table, const std::string& key, con
   std::string value;
   Result<bool> found = reader.get(table, key, value);
   if (!found || !*found) return found;
-  if (!record.ParseFromString(value)) return corrupt(table, id);
+  if (!record.ParseFromString(value) || !is_sound(record)) return corrupt(table, id);
   return true;
 }
 

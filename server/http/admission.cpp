@@ -9,7 +9,7 @@ namespace quern::http {
 namespace {
 
 Refused refused(Error error, std::optional<Framing> framing = std::nullopt) {
-  return Refused{.error = std::move(error), .allow = {}, .framing = framing};
+  return Refused{.error = std::move(error), .framing = framing};
 }
 
 // The message itself: from here on its end is known.
@@ -35,6 +35,11 @@ Result<void> read_target(const RequestHead& head, const AdmissionPolicy& policy,
   }
   request.method = *method;
   if (Result<void> parsed = parse_target(head.target, request.target); !parsed) return parsed;
+  // RFC 9110 section 7.4: another scheme is another resource.
+  if (!request.target.authority.empty() && request.target.https != hosts.tls) {
+    return Error{.code = ErrorCode::misdirected_request,
+                 .detail = hosts.tls ? "this port speaks https" : "this port speaks plain http"};
+  }
   return check_origin(request.fields, request.target.authority, hosts);
 }
 
@@ -64,20 +69,34 @@ Error unrouted(const RouteMatch& match) {
 }  // namespace
 
 std::variant<Admitted, Refused> admit(std::string_view block, const AdmissionPolicy& policy,
-                                      const HostPolicy& hosts, RequestHead& head,
-                                      Request& request) {
+                                      const HostPolicy& hosts, const Authority& authority,
+                                      RequestHead& head, Request& request) {
   request.method = Method::get;
   request.fields = {};
   request.target = {};
   request.body = {};
+  request.token = nullptr;
   Result<Framing> framing = read_head(block, head, request);
   if (!framing) return refused(std::move(framing).error());
   if (Result<void> target = read_target(head, policy, hosts, request); !target) {
     return refused(std::move(target).error(), *framing);
   }
   RouteMatch match = find_route(policy.routes, request.method, request.target.segments);
+  // Strangers are not told what there is.
+  if (match.route == nullptr || match.route->right != access::Right::open) {
+    Result<access::TokenPtr> token = authenticate(request.fields, authority);
+    if (!token) {
+      Refused stranger = refused(std::move(token).error(), *framing);
+      stranger.wrong_token = request.fields[Known::authorization].has_value();
+      return stranger;
+    }
+    request.token = *std::move(token);
+  }
   if (match.route == nullptr) {
     return Refused{.error = unrouted(match), .allow = std::move(match.allow), .framing = *framing};
+  }
+  if (Result<void> may = authorize(request, *match.route); !may) {
+    return refused(std::move(may).error(), *framing);
   }
   Result<bool> waits = expects_continue(head, request.fields);
   if (!waits) return refused(std::move(waits).error(), *framing);

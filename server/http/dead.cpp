@@ -1,6 +1,7 @@
 // GET /queues/{name}/dead, POST /queues/{name}/dead/redrive, POST /queues/{name}/dead/discard.
 #include "engine/query.h"
 #include "http/answer.h"
+#include "http/authorize.h"
 #include "http/cursor.h"
 #include "http/decode.h"
 #include "http/endpoints.h"
@@ -38,7 +39,13 @@ Result<void> answer_list(const Request& request, const Context& context, engine:
 }
 
 Result<std::optional<engine::Command>> ask_redrive(const Request& request, const Context& context) {
-  return asked(decode_redrive_dead(request.segment(1), request.body, context.limits));
+  Result<engine::RedriveDead> redrive =
+      decode_redrive_dead(request.segment(1), request.body, context.limits);
+  if (redrive && redrive->to_queue) {
+    if (Result<void> may = check_queue(request, *redrive->to_queue); !may)
+      return std::move(may).error();
+  }
+  return asked(std::move(redrive));
 }
 
 Result<void> answer_redrive(const Request&, const Context&, engine::Outcome&& outcome,

@@ -11,7 +11,7 @@ namespace {
 constexpr std::array<std::string_view, known_count> known_names = {
     "host",         "content-length", "transfer-encoding", "content-type",    "content-encoding",
     "expect",       "origin",         "authorization",     "idempotency-key", "x-correlation-id",
-    "x-request-id", "traceparent"};
+    "x-request-id", "traceparent",    "sec-fetch-site"};
 
 Error refused(ErrorCode code, std::string detail) {
   return Error{.code = code, .detail = std::move(detail)};
@@ -144,6 +144,11 @@ Result<void> check_origin(const KnownFields& fields, std::string_view target_aut
   }
   const auto& origin = fields[Known::origin];
   if (origin && !is_own(*origin, authority)) {
+    return refused(ErrorCode::forbidden, "requests from web pages of another origin are refused");
+  }
+  // Browsers leave Origin out where a page only loads something; this field they never do.
+  const auto& site = fields[Known::sec_fetch_site];
+  if (site && *site != "same-origin" && *site != "none") {
     return refused(ErrorCode::forbidden, "requests from web pages of another origin are refused");
   }
   return {};

@@ -37,13 +37,14 @@ Result<Framing> check_framing(const RequestHead& head, const KnownFields& fields
 struct HostPolicy {
   std::span<const std::string> allowed;  // what was configured: --listen and --allowed-hosts
   std::string local_address;             // of this connection, our side
+  bool tls = false;                      // "https:" is ours, "http:" is not
 };
 
 // Splits "host[:port]", as in a Host field. False when it is neither a name nor an address.
 bool split_authority(std::string_view authority, std::string& host_lower);
 
-// Host, or the authority of an absolute-form target, and Origin. `target_authority` is empty for
-// the origin form.
+// Host, or the authority of an absolute-form target, Origin, and Sec-Fetch-Site. `target_authority`
+// is empty for the origin form.
 //   bad_request          Host is not a host
 //   misdirected_request  we do not go by that name: DNS rebinding ends here
 //   forbidden            a page of another origin made the request

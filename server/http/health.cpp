@@ -21,6 +21,10 @@ Result<void> answer_readyz(const Request&, const Context& context, engine::Outco
       return Error{.code = ErrorCode::recovering, .detail = std::move(health.reason)};
     case server::Readiness::draining:
       return Error{.code = ErrorCode::draining, .detail = std::move(health.reason)};
+    case server::Readiness::read_only:
+      return Error{.code = ErrorCode::read_only,
+                   .detail = std::move(health.reason),
+                   .retry_after_seconds = 10};
   }
   return {};
 }

@@ -12,8 +12,12 @@
 
 namespace quern::http {
 
-IoThread::IoThread(std::size_t index, SessionEnv& env)
-    : index_(index), env_(env), work_(context_.get_executor()), sweep_timer_(context_) {
+IoThread::IoThread(std::size_t index, SessionEnv& env, Credentials credentials)
+    : index_(index),
+      env_(env),
+      credentials_(std::move(credentials)),
+      work_(context_.get_executor()),
+      sweep_timer_(context_) {
   std::random_device random;
   request_id_state_ = std::uint64_t{random()} << 32 | random();
   date_ = http_date(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now()));
@@ -40,6 +44,10 @@ void IoThread::post_fail_all(const Error& error) {
   asio::post(context_, [this, error] {
     for_each_session([&](Session& session) { session.resume(engine::Outcome(error)); });
   });
+}
+
+void IoThread::post_credentials(const Credentials& credentials) {
+  asio::post(context_, [this, credentials] { credentials_ = credentials; });
 }
 
 void IoThread::post_close_idle() {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine_port.h"
+#include "http/credentials.h"
 #include "http/io.h"
 #include "http/session_env.h"
 
@@ -25,7 +26,7 @@ class IoThread {
   static constexpr std::size_t count_max = 256;
   using Clock = std::chrono::steady_clock;
 
-  IoThread(std::size_t index, SessionEnv& env);
+  IoThread(std::size_t index, SessionEnv& env, Credentials credentials);
 
   asio::io_context& context() { return context_; }
   static std::size_t index_of(engine::Ticket ticket) { return ticket >> 24 & 0xFF; }
@@ -38,6 +39,7 @@ class IoThread {
   void post_replies(std::vector<engine::Reply>&& replies);
   // Answers everyone who waits.
   void post_fail_all(const Error& error);
+  void post_credentials(const Credentials& credentials);
   // Closes the connections that have no request in hand.
   void post_close_idle();
   // Closes every connection and ends run().
@@ -48,6 +50,7 @@ class IoThread {
   void remove(std::uint32_t slot);
   engine::Ticket new_ticket(std::uint32_t slot);
 
+  const Credentials& credentials() const { return credentials_; }
   // For the Date field; at most a sweep old.
   const std::string& date() const { return date_; }
   std::string new_request_id();
@@ -66,6 +69,7 @@ class IoThread {
 
   const std::size_t index_;
   SessionEnv& env_;
+  Credentials credentials_;
   // Before the context, whose end may be that of connections still in the table.
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;

@@ -1,5 +1,6 @@
 // POST /leases, POST /leases/settle, POST /tasks/{id}/complete | fail | heartbeat | release.
 #include "http/answer.h"
+#include "http/authorize.h"
 #include "http/decode.h"
 #include "http/endpoints.h"
 
@@ -9,7 +10,13 @@ namespace {
 using engine::SettleVerb;
 
 Result<std::optional<engine::Command>> ask_lease(const Request& request, const Context& context) {
-  return asked(decode_lease(request.body, context.limits));
+  Result<engine::Lease> lease = decode_lease(request.body, context.limits);
+  if (!lease) return std::move(lease).error();
+  for (const std::string& queue : lease->queues) {
+    if (Result<void> may = check_queue(request, queue); !may) return std::move(may).error();
+  }
+  lease->scope = request.scope();
+  return std::optional<engine::Command>(*std::move(lease));
 }
 
 void write_settled_list(JsonWriter& json, const std::vector<engine::Settled>& items) {
@@ -32,7 +39,9 @@ Result<void> answer_lease(const Request&, const Context&, engine::Outcome&& outc
 }
 
 Result<std::optional<engine::Command>> ask_settle(const Request& request, const Context& context) {
-  return asked(decode_settle(request.body, context.limits));
+  Result<engine::Settle> settle = decode_settle(request.body, context.limits);
+  if (settle) settle->scope = request.scope();
+  return asked(std::move(settle));
 }
 
 Result<void> answer_settle(const Request&, const Context&, engine::Outcome&& outcome,
@@ -47,7 +56,10 @@ Result<void> answer_settle(const Request&, const Context&, engine::Outcome&& out
 template <SettleVerb Verb>
 Result<std::optional<engine::Command>> ask_settle_one(const Request& request,
                                                       const Context& context) {
-  return asked(decode_settle_one(Verb, request.segment(1), request.body, context.limits));
+  Result<engine::SettleOne> settle =
+      decode_settle_one(Verb, request.segment(1), request.body, context.limits);
+  if (settle) settle->scope = request.scope();
+  return asked(std::move(settle));
 }
 
 Result<void> answer_heartbeat(const Request&, const Context&, engine::Outcome&& outcome,

@@ -43,9 +43,9 @@ Result<ListenAddress> resolve_listen_address(std::string_view text) {
   return listen;
 }
 
-std::string url_of(std::string_view address, std::uint16_t port) {
+std::string url_of(std::string_view address, std::uint16_t port, bool tls) {
   const bool is_v6 = address.find(':') != std::string_view::npos;
-  std::string url = "http://";
+  std::string url = tls ? "https://" : "http://";
   url += is_v6 ? "[" + std::string(address) + "]" : std::string(address);
   return url + ":" + std::to_string(port);
 }

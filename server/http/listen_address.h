@@ -20,7 +20,7 @@ struct ListenAddress {
 
 Result<ListenAddress> resolve_listen_address(std::string_view text);
 
-// "http://127.0.0.1:7480"
-std::string url_of(std::string_view address, std::uint16_t port);
+// "http://127.0.0.1:7480", or "https:" with TLS.
+std::string url_of(std::string_view address, std::uint16_t port, bool tls);
 
 }  // namespace quern::http

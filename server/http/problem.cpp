@@ -58,6 +58,8 @@ Kind kind_of(ErrorCode code) {
       return {429, "The queue is full"};
     case ErrorCode::too_many_queues:
       return {429, "There are too many queues"};
+    case ErrorCode::too_many_tries:
+      return {429, "There were too many wrong tokens"};
     case ErrorCode::headers_too_large:
       return {431, "The request header is too large"};
     case ErrorCode::store_corrupt:
@@ -144,6 +146,8 @@ void answer_problem(const Error& error, std::string_view request_id, Response& r
     const std::uint32_t seconds = std::max(error.retry_after_seconds, std::uint32_t{1});
     response.add_field("Retry-After", std::to_string(seconds));
   }
+  // RFC 9110 section 11.6.1: a 401 says how to do better.
+  if (response.status == 401) response.add_field("WWW-Authenticate", R"(Bearer realm="quern")");
   JsonWriter json(response.body);
   write_problem(json, error, request_id);
 }

@@ -15,7 +15,7 @@ unsigned status_of(ErrorCode code);
 // problem also names its `instance`: the request id, as logged.
 void write_problem(JsonWriter& json, const Error& error, std::string_view instance = {});
 
-// The whole response, Retry-After included.
+// The whole response, Retry-After and WWW-Authenticate included.
 void answer_problem(const Error& error, std::string_view request_id, Response& response);
 
 }  // namespace quern::http

@@ -22,7 +22,9 @@ Result<std::optional<engine::Command>> ask_get(const Request& request, const Con
 }
 
 Result<std::optional<engine::Command>> ask_list(const Request& request, const Context&) {
-  return asked(decode_queue_query(request.target));
+  Result<engine::ListQueues> list = decode_queue_query(request.target);
+  if (list) list->scope = request.scope();
+  return asked(std::move(list));
 }
 
 Result<void> answer_list(const Request&, const Context&, engine::Outcome&& outcome,

@@ -72,7 +72,8 @@ Result<std::size_t> RawHeadScanner::unfinished() const {
 
 // `end`: where the line's CR is.
 Result<void> RawHeadScanner::end_line(std::size_t end) {
-  const bool blank = end == line_start_;
+  const std::size_t begin = line_start_;
+  const bool blank = end == begin;
   line_start_ = end + 2;
   // RFC 9112 section 2.2: an empty line before the request line is skipped. One is enough.
   if (blank && line_count_ == 0) {
@@ -80,17 +81,27 @@ Result<void> RawHeadScanner::end_line(std::size_t end) {
     return {};
   }
   done_ = blank;
-  if (!blank) ++line_count_;
+  if (blank) return {};
+  // As soon as it is known, so that how the bytes come makes no difference.
+  if (line_count_ == 0) {
+    if (Result<void> fits = check_request_line(end - begin); !fits) return fits;
+  }
+  ++line_count_;
   return {};
 }
 
-Result<void> RawHeadScanner::check_sizes() const {
+Result<void> RawHeadScanner::check_request_line(std::size_t size) const {
   // A method, two spaces and the version stand beside the target.
   constexpr std::size_t around_target = 64;
-  if (line_count_ == 0 && at_ - line_start_ > limits_.target_bytes_max + around_target) {
-    return Error{.code = ErrorCode::uri_too_long,
-                 .detail = "the request line is longer than a target of " +
-                           std::to_string(limits_.target_bytes_max) + " bytes needs"};
+  if (size <= limits_.target_bytes_max + around_target) return {};
+  return Error{.code = ErrorCode::uri_too_long,
+               .detail = "the request line is longer than a target of " +
+                         std::to_string(limits_.target_bytes_max) + " bytes needs"};
+}
+
+Result<void> RawHeadScanner::check_sizes() const {
+  if (line_count_ == 0) {
+    if (Result<void> fits = check_request_line(at_ - line_start_); !fits) return fits;
   }
   if (at_ > limits_.header_bytes_max) {
     return Error{.code = ErrorCode::headers_too_large,

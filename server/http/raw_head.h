@@ -33,6 +33,7 @@ class RawHeadScanner {
  private:
   Result<void> end_line(std::size_t end);
   Result<std::size_t> unfinished() const;
+  Result<void> check_request_line(std::size_t size) const;
   Result<void> check_sizes() const;
 
   const HeadLimits& limits_;

@@ -13,6 +13,8 @@
 #include <string_view>
 #include <vector>
 
+#include "access/token_set.h"
+
 namespace quern::http {
 
 // The methods of RFC 9110 and PATCH. Any other is not_implemented.
@@ -49,8 +51,9 @@ enum class Known : std::uint8_t {
   correlation_id,
   request_id,
   traceparent,
+  sec_fetch_site,
 };
-inline constexpr std::size_t known_count = 12;
+inline constexpr std::size_t known_count = 13;
 
 struct KnownFields {
   std::array<std::optional<std::string_view>, known_count> values;
@@ -69,6 +72,7 @@ struct Parameter {
 // A request target, percent-decoded once.
 struct Target {
   std::string_view authority;         // of the absolute form, else empty
+  bool https = false;                 // of the absolute form: its scheme
   std::vector<std::string> segments;  // of the path: "/tasks/x" has two
   std::vector<Parameter> query;
 };
@@ -78,9 +82,12 @@ struct Request {
   Target target;
   KnownFields fields;
   std::string_view body;
+  access::TokenPtr token;  // null: nobody is asked who they are
 
   // The path's segment that a route's {} stands for, counted from 0.
   const std::string& segment(std::size_t index) const { return target.segments[index]; }
+  // The queues whose tasks the caller may see and touch.
+  engine::Scope scope() const { return token ? token->queues : nullptr; }
 };
 
 }  // namespace quern::http

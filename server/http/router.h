@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "access/role.h"
 #include "http/endpoint.h"
 #include "http/request.h"
 
@@ -25,6 +26,7 @@ struct Route {
   Method method;
   std::string_view path;  // a segment {} matches any one that is not empty
   BodyRule body;
+  access::Right right = access::Right::nobody;  // what a token must allow
   Endpoint endpoint;
 };
 

@@ -30,9 +30,9 @@ std::vector<std::string> host_names(const ServerOptions& options) {
 constexpr int backlog = 4096;
 
 Error cannot_listen(const ListenAddress& listen, const error_code& ec) {
-  return Error{
-      .code = ErrorCode::internal,
-      .detail = "cannot listen on " + url_of(listen.address, listen.port) + ": " + ec.message()};
+  return Error{.code = ErrorCode::internal,
+               .detail = "cannot listen on " + listen.host + ", port " +
+                         std::to_string(listen.port) + ": " + ec.message()};
 }
 
 }  // namespace
@@ -50,10 +50,12 @@ class Server::Impl {
                            .body_bytes_max = options.limits.body_bytes_max},
              .allowed_hosts = host_names(options),
              .timeouts = options.timeouts,
-             .body_budget = BodyBudget(options.body_memory_bytes_max)} {
+             .body_budget = MemoryBudget(options.body_memory_bytes_max),
+             .answer_budget = MemoryBudget(options.answer_memory_bytes_max),
+             .failed_tries = access::FailedTries(options.failed_tries_per_minute_max)} {
     const std::size_t count = std::clamp(options.io_threads, std::size_t{1}, IoThread::count_max);
     for (std::size_t i = 0; i < count; ++i) {
-      io_threads_.push_back(std::make_unique<IoThread>(i, env_));
+      io_threads_.push_back(std::make_unique<IoThread>(i, env_, options.credentials));
     }
     acceptor_.emplace(io_threads_.front()->context());
     retry_timer_.emplace(io_threads_.front()->context());
@@ -67,7 +69,10 @@ class Server::Impl {
     if (!ec) acceptor_->set_option(Acceptor::reuse_address(true), ec);
     if (!ec) acceptor_->bind(endpoint, ec);
     if (!ec) acceptor_->listen(backlog, ec);
-    if (!ec) url_ = url_of(options_.listen.address, acceptor_->local_endpoint(ec).port());
+    if (!ec) {
+      const bool tls = options_.credentials.tls != nullptr;
+      url_ = url_of(options_.listen.address, acceptor_->local_endpoint(ec).port(), tls);
+    }
     if (ec) return cannot_listen(options_.listen, ec);
     return {};
   }
@@ -75,6 +80,10 @@ class Server::Impl {
   void start() {
     asio::post(io_threads_.front()->context(), [this] { accept(); });
     for (const auto& io : io_threads_) threads_.emplace_back([&io = *io] { io.run(); });
+  }
+
+  void use(const Credentials& credentials) {
+    for (const auto& io : io_threads_) io->post_credentials(credentials);
   }
 
   void drain() {
@@ -196,6 +205,7 @@ Result<std::unique_ptr<Server>> Server::listen(const ServerOptions& options,
 
 std::string Server::url() const { return impl_->url(); }
 void Server::start() { impl_->start(); }
+void Server::use(const Credentials& credentials) { impl_->use(credentials); }
 void Server::drain() { impl_->drain(); }
 std::size_t Server::session_count() const { return impl_->session_count(); }
 void Server::stop() { impl_->stop(); }

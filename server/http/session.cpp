@@ -1,7 +1,6 @@
 #include "http/session.h"
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <exception>
@@ -26,13 +25,16 @@ std::size_t buffer_bytes_max(const HeadLimits& limits) {
   return limits.header_bytes_max + (std::size_t{64} << 10);
 }
 
-std::string address_text(const Socket& socket) {
-  error_code ec;
-  asio::ip::address address = socket.local_endpoint(ec).address();
+std::string text_of(asio::ip::address address) {
   if (address.is_v6() && address.to_v6().is_v4_mapped()) {
     address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
   }
   return address.to_string();
+}
+
+std::string local_address(const Socket& socket) {
+  error_code ec;
+  return text_of(socket.local_endpoint(ec).address());
 }
 
 // Whether the answer may be a while: the client may go in the meantime.
@@ -40,14 +42,6 @@ bool may_park(const engine::Command& command) {
   if (const auto* lease = std::get_if<engine::Lease>(&command)) return lease->wait > Duration{0};
   if (const auto* wait = std::get_if<engine::WaitTask>(&command)) return wait->wait > Duration{0};
   return false;
-}
-
-std::array<asio::const_buffer, 2> from(std::size_t at, std::string_view first,
-                                       std::string_view second) {
-  const std::string_view head = first.substr(std::min(at, first.size()));
-  const std::string_view tail = second.substr(at - std::min(at, first.size()));
-  return {asio::const_buffer(head.data(), head.size()),
-          asio::const_buffer(tail.data(), tail.size())};
 }
 
 }  // namespace
@@ -64,7 +58,9 @@ Session::Session(IoThread& thread, SessionEnv& env, Socket socket)
     : thread_(thread),
       env_(env),
       socket_(std::move(socket)),
-      hosts_{.allowed = env.allowed_hosts, .local_address = address_text(socket_)},
+      hosts_{.allowed = env.allowed_hosts,
+             .local_address = local_address(socket_),
+             .tls = thread.credentials().tls != nullptr},
       slot_(thread.add(*this)),
       buffer_(buffer_bytes_max(env.admission.head)),
       body_share_(env.body_budget) {
@@ -74,6 +70,7 @@ Session::Session(IoThread& thread, SessionEnv& env, Socket socket)
   socket_.non_blocking(true, ec);
   // Answers are complete when they are written: nothing is gained by waiting for more.
   socket_.set_option(asio::ip::tcp::no_delay(true), ec);
+  if (hosts_.tls) tls_.emplace(thread.credentials().tls, socket_.native_handle());
 }
 
 Session::~Session() {
@@ -86,9 +83,11 @@ Awaitable<void> Session::run([[maybe_unused]] std::shared_ptr<Session> self) {
   try {
     // GCC 12 miscompiles the obvious `while (co_await a() && co_await b())`: it goes on to b() when
     // a() is false. So each co_await of this file has a statement of its own.
-    for (;;) {
-      if (!co_await receive_head()) break;
-      if (!co_await serve()) break;
+    bool is_open = true;
+    if (tls_) is_open = co_await shake_hands();
+    while (is_open) {
+      is_open = co_await receive_head();
+      if (is_open) is_open = co_await serve();
     }
     if (answered_ && !broken_) co_await linger();
   } catch (const std::bad_alloc&) {
@@ -102,11 +101,12 @@ Awaitable<void> Session::run([[maybe_unused]] std::shared_ptr<Session> self) {
 
 Awaitable<bool> Session::serve() {
   enter(Phase::engine);
-  auto admission = admit(block_, env_.admission, hosts_, head_, request_);
+  auto admission = admit(block_, env_.admission, hosts_, authority(), head_, request_);
   keep_alive_ = head_.keep_alive;
   take_request_id();
   response_.clear();
   if (auto* refused = std::get_if<Refused>(&admission)) {
+    if (refused->wrong_token) refused->error = refusal_of_try(std::move(refused->error));
     co_return co_await refuse_unread(std::move(*refused));
   }
   const Admitted& admitted = std::get<Admitted>(admission);
@@ -132,6 +132,11 @@ Awaitable<bool> Session::answer(const Admitted& admitted) {
     } else {
       if (!co_await await_outcome(watched)) co_return false;
       outcome = *std::exchange(outcome_, std::nullopt);
+      if (watched && !still_authorized()) {
+        return_leases(env_.context.engine, leases_of(outcome));
+        outcome = Error{.code = ErrorCode::unauthorized,
+                        .detail = "this token was withdrawn while the request waited"};
+      }
     }
   }
 
@@ -154,6 +159,35 @@ Result<std::optional<engine::Command>> Session::ask(const Endpoint& endpoint) co
   }
   if (endpoint.ask == nullptr) return std::optional<engine::Command>();
   return endpoint.ask(request_, env_.context);
+}
+
+Authority Session::authority() const {
+  const access::TokenSet* tokens = thread_.credentials().tokens.get();
+  return {.tokens = tokens, .now = tokens == nullptr ? Timestamp{} : env_.context.now()};
+}
+
+bool Session::still_authorized() const {
+  if (request_.token == nullptr) return true;
+  const Authority now = authority();
+  if (now.tokens == nullptr) return true;
+  const access::TokenPtr token = now.tokens->find(request_.token->digest, now.now);
+  return token && token->role == request_.token->role &&
+         (token->queues == nullptr ||
+          (request_.token->queues != nullptr && *token->queues == *request_.token->queues));
+}
+
+Error Session::refusal_of_try(Error error) const {
+  error_code ec;
+  const std::string address = text_of(socket_.remote_endpoint(ec).address());
+  const auto tries = env_.failed_tries.add(address, IoThread::Clock::now());
+  if (!tries.over) {
+    log::warn("a wrong token", {{"address", address}, {"request_id", request_id_}});
+    return error;
+  }
+  if (tries.is_first_over) log::warn("too many wrong tokens", {{"address", address}});
+  return Error{.code = ErrorCode::too_many_tries,
+               .detail = "too many wrong tokens came from this address",
+               .retry_after_seconds = static_cast<std::uint32_t>(tries.left.count())};
 }
 
 // Refuses what cannot be followed by another request.
@@ -202,6 +236,7 @@ Awaitable<bool> Session::send() {
     log::debug("request", {{"request_id", request_id_},
                            {"method", std::string(head_.method)},
                            {"target", std::string(head_.target)},
+                           {"token", request_.token ? request_.token->name : "-"},
                            {"status", std::to_string(response_.status)}});
   }
   const bool without_body = request_.method == Method::head || response_.status == 204;
@@ -214,16 +249,25 @@ Awaitable<bool> Session::write(std::string_view first, std::string_view second) 
   std::size_t written = 0;
   std::size_t mark = 0;
   answered_ = true;
+  MemoryShare share(env_.answer_budget);
   while (written < first.size() + second.size()) {
-    const auto pieces = from(written, first, second);
     error_code ec;
-    std::size_t count = socket_.write_some(pieces, ec);
+    const std::size_t count = write_now(written, first, second, ec);
     if (ec == asio::error::would_block) {
+      // Whoever does not take large answers must not fill the memory with them.
+      const std::size_t left = first.size() + second.size() - written;
+      if (left > progress_bytes && !share.grow_to(left)) {
+        log::warn("too many answers wait for their clients: a connection is closed",
+                  {{"request_id", request_id_}});
+        broken_ = true;
+        co_return false;
+      }
       if (phase_ != Phase::write || written - mark >= progress_bytes) {
         enter(Phase::write);
         mark = written;
       }
-      count = co_await socket_.async_write_some(pieces, asio::redirect_error(awaiting, ec));
+      // Then once more.
+      co_await socket_.async_wait(Socket::wait_write, asio::redirect_error(awaiting, ec));
     }
     broken_ = ec || expired_;
     if (broken_) co_return false;
@@ -238,6 +282,7 @@ Awaitable<void> Session::linger() {
   constexpr std::size_t dropped_bytes_max = std::size_t{64} << 20;
   enter(Phase::linger);
   error_code ec;
+  if (tls_) tls_->finish_sending();
   socket_.shutdown(Socket::shutdown_send, ec);
   for (std::size_t dropped = 0; dropped < dropped_bytes_max;) {
     dropped += buffer_.size();
@@ -261,6 +306,9 @@ void Session::enter(Phase phase) {
   expired_ = false;
   const auto now = IoThread::Clock::now();
   switch (phase) {
+    case Phase::handshake:
+      deadline_ = now + timeouts.handshake;
+      return;
     case Phase::idle:
       deadline_ = now + (env_.draining ? drain_linger : timeouts.idle);
       return;

@@ -19,6 +19,7 @@
 #include "http/io_thread.h"
 #include "http/response.h"
 #include "http/session_env.h"
+#include "http/tls_stream.h"
 
 namespace quern::http {
 
@@ -37,7 +38,8 @@ class Session : public std::enable_shared_from_this<Session> {
 
  private:
   using Time = IoThread::Clock::time_point;
-  enum class Phase : std::uint8_t { idle, header, body, engine, write, linger };
+  using error_code = boost::system::error_code;
+  enum class Phase : std::uint8_t { handshake, idle, header, body, engine, write, linger };
 
   // Room for a header and a small body in one read; an idle connection holds this much.
   static constexpr std::size_t read_bytes = std::size_t{8} << 10;
@@ -46,6 +48,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   Awaitable<void> run(std::shared_ptr<Session> self);
   // Each is false when the connection is to be closed.
+  Awaitable<bool> shake_hands();
   Awaitable<bool> receive_head();
   Awaitable<bool> serve();
   Awaitable<bool> answer(const Admitted& admitted);
@@ -53,6 +56,11 @@ class Session : public std::enable_shared_from_this<Session> {
   Awaitable<bool> refuse_unread(Refused refused);
   Result<std::optional<engine::Command>> ask(const Endpoint& endpoint) const;
   void answer_error(const Error& error);
+  Authority authority() const;
+  // The request's token still stands for what it stood for when the request came.
+  bool still_authorized() const;
+  // What a stranger is told: no more than so often a minute what is wrong.
+  Error refusal_of_try(Error error) const;
 
   Awaitable<bool> receive_body(const Admitted& admitted);
   Awaitable<bool> receive_fixed(std::size_t length);
@@ -68,9 +76,17 @@ class Session : public std::enable_shared_from_this<Session> {
   bool client_is_gone();
 
   Awaitable<bool> read_more(std::size_t bytes_max);
+  // As the socket's async_read_some().
+  Awaitable<std::size_t> read_tls(asio::mutable_buffer into, error_code& ec);
+  // What has come, without waiting; would_block when nothing has.
+  std::size_t read_now(asio::mutable_buffer into, error_code& ec);
+  std::size_t write_now(std::size_t at, std::string_view first, std::string_view second,
+                        error_code& ec);
   Awaitable<bool> send();
   Awaitable<bool> write(std::string_view first, std::string_view second);
   Awaitable<void> linger();
+  // The same for a client with whom there was no handshake.
+  Awaitable<void> end_handshake();
 
   void enter(Phase phase);
   std::string_view buffered() const;
@@ -79,6 +95,7 @@ class Session : public std::enable_shared_from_this<Session> {
   IoThread& thread_;
   SessionEnv& env_;
   Socket socket_;
+  std::optional<TlsStream> tls_;  // none: the socket itself
   HostPolicy hosts_;
   const std::uint32_t slot_;
 
@@ -88,7 +105,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Request request_;
   std::string body_;                // a body that was not in buffer_ as a whole
   std::size_t body_in_buffer_ = 0;  // else its length there
-  BodyShare body_share_;
+  MemoryShare body_share_;
   Response response_;
   std::string response_head_;
   std::string request_id_;

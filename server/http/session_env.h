@@ -1,22 +1,24 @@
 // What all connections of a server share.
 //
-// Threads  constant once the first connection is there, but for the atomics.
+// Threads  constant once the first connection is there, but for the atomics and what locks itself.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <utility>
 
+#include "access/failed_tries.h"
 #include "http/admission.h"
 #include "http/endpoint.h"
 #include "http/timeouts.h"
 
 namespace quern::http {
 
-// Bounds the memory that bodies still under way take up, all connections together.
-class BodyBudget {
+// Bounds the memory that bodies under way take up, all connections together; one for those of
+// requests, one for those of answers that their clients have not taken yet.
+class MemoryBudget {
  public:
-  explicit BodyBudget(std::size_t bytes_max) : bytes_max_(bytes_max) {}
+  explicit MemoryBudget(std::size_t bytes_max) : bytes_max_(bytes_max) {}
 
   bool take(std::size_t bytes) {
     if (bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes <= bytes_max_) return true;
@@ -31,12 +33,12 @@ class BodyBudget {
 };
 
 // One connection's part of it.
-class BodyShare {
+class MemoryShare {
  public:
-  explicit BodyShare(BodyBudget& budget) : budget_(budget) {}
-  BodyShare(const BodyShare&) = delete;
-  BodyShare& operator=(const BodyShare&) = delete;
-  ~BodyShare() { release(); }
+  explicit MemoryShare(MemoryBudget& budget) : budget_(budget) {}
+  MemoryShare(const MemoryShare&) = delete;
+  MemoryShare& operator=(const MemoryShare&) = delete;
+  ~MemoryShare() { release(); }
 
   // Raises the share to `bytes`; false when there is not that much left.
   bool grow_to(std::size_t bytes) {
@@ -48,7 +50,7 @@ class BodyShare {
   void release() { budget_.give_back(std::exchange(held_, 0)); }
 
  private:
-  BodyBudget& budget_;
+  MemoryBudget& budget_;
   std::size_t held_ = 0;
 };
 
@@ -57,7 +59,9 @@ struct SessionEnv {
   AdmissionPolicy admission;
   std::vector<std::string> allowed_hosts;
   Timeouts timeouts;
-  BodyBudget body_budget;
+  MemoryBudget body_budget;
+  MemoryBudget answer_budget;
+  access::FailedTries failed_tries;
   std::atomic<bool> draining{false};  // every answer is the connection's last
   std::atomic<std::size_t> session_count{0};
 };

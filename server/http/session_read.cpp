@@ -95,9 +95,12 @@ Awaitable<bool> Session::receive_fixed(std::size_t length) {
       body_.resize(size);
     }
     error_code ec;
-    filled +=
-        co_await socket_.async_read_some(asio::buffer(body_.data() + filled, body_.size() - filled),
-                                         asio::redirect_error(awaiting, ec));
+    const asio::mutable_buffer rest(body_.data() + filled, body_.size() - filled);
+    if (tls_) {
+      filled += co_await read_tls(rest, ec);
+    } else {
+      filled += co_await socket_.async_read_some(rest, asio::redirect_error(awaiting, ec));
+    }
     if (ec || expired_) co_return co_await fail_body();
   }
   request_.body = body_;
@@ -135,8 +138,13 @@ Awaitable<bool> Session::read_more(std::size_t bytes_max) {
   const std::size_t room = std::min(bytes_max, buffer_.max_size() - buffer_.size());
   assert(room > 0);
   error_code ec;
-  const std::size_t count =
-      co_await socket_.async_read_some(buffer_.prepare(room), asio::redirect_error(awaiting, ec));
+  std::size_t count = 0;
+  if (tls_) {
+    count = co_await read_tls(buffer_.prepare(room), ec);
+  } else {
+    count =
+        co_await socket_.async_read_some(buffer_.prepare(room), asio::redirect_error(awaiting, ec));
+  }
   if (ec || expired_) co_return false;
   buffer_.commit(count);
   co_return true;
@@ -147,7 +155,12 @@ Awaitable<bool> Session::read_more(std::size_t bytes_max) {
 Awaitable<bool> Session::await_outcome(bool watched) {
   waiting_ = true;
   watched_ = watched;
-  if (watched) watch_client();
+  // With TLS something may be here already that no socket will tell of.
+  if (watched && tls_) {
+    on_readable();
+  } else if (watched) {
+    watch_client();
+  }
   co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void()>(
       [this](auto&& resume) { resume_.emplace(std::forward<decltype(resume)>(resume)); }, awaiting);
   if (outcome_) co_return true;
@@ -183,12 +196,14 @@ void Session::watch_client() {
 // end can only be seen behind them.
 void Session::on_readable() {
   if (!waiting_ || !watched_) return;
-  const std::size_t room = std::min(read_bytes, buffer_.max_size() - buffer_.size());
-  if (room == 0) return;
-  error_code ec;
-  const std::size_t count = socket_.read_some(buffer_.prepare(room), ec);
-  if (ec && ec != asio::error::would_block) return wake();
-  if (!ec) buffer_.commit(count);
+  // To the end of what is here: of what TLS has taken off the socket nobody would be told.
+  for (error_code ec; !ec;) {
+    const std::size_t room = std::min(read_bytes, buffer_.max_size() - buffer_.size());
+    if (room == 0) return;
+    const std::size_t count = read_now(buffer_.prepare(room), ec);
+    if (ec && ec != asio::error::would_block) return wake();
+    if (!ec) buffer_.commit(count);
+  }
   watch_client();
 }
 

@@ -1,5 +1,6 @@
 // POST /tasks, POST /tasks/batch.
 #include "http/answer.h"
+#include "http/authorize.h"
 #include "http/decode.h"
 #include "http/endpoints.h"
 
@@ -10,8 +11,17 @@ DecodeContext decode_context(const Context& context) {
   return DecodeContext{.limits = context.limits, .now = context.now()};
 }
 
+Result<std::optional<engine::Command>> ask(const Request& request,
+                                           Result<engine::Submit>&& submit) {
+  if (!submit) return std::move(submit).error();
+  for (const engine::NewTask& task : submit->tasks) {
+    if (Result<void> may = check_queue(request, task.queue); !may) return std::move(may).error();
+  }
+  return std::optional<engine::Command>(*std::move(submit));
+}
+
 Result<std::optional<engine::Command>> ask_submit(const Request& request, const Context& context) {
-  return asked(decode_submit(request.fields, request.body, decode_context(context)));
+  return ask(request, decode_submit(request.fields, request.body, decode_context(context)));
 }
 
 Result<void> answer_submit(const Request&, const Context&, engine::Outcome&& outcome,
@@ -27,7 +37,7 @@ Result<void> answer_submit(const Request&, const Context&, engine::Outcome&& out
 }
 
 Result<std::optional<engine::Command>> ask_batch(const Request& request, const Context& context) {
-  return asked(decode_batch(request.fields, request.body, decode_context(context)));
+  return ask(request, decode_batch(request.fields, request.body, decode_context(context)));
 }
 
 Result<void> answer_batch(const Request&, const Context&, engine::Outcome&& outcome,

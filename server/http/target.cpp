@@ -71,14 +71,16 @@ Result<void> parse_query(std::string_view query, Target& target) {
   });
 }
 
-// Cuts "http://authority" off an absolute form; the origin form stays as it is.
+// Cuts "http://authority" or "https://authority" off an absolute form; the origin form stays as it
+// is.
 Result<void> take_authority(std::string_view& text, Target& target) {
   if (text.starts_with('/')) return {};
   const std::size_t colon = text.find("://");
   if (colon == std::string_view::npos) return malformed("does not start with '/'");
-  if (!equals_ignoring_case(text.substr(0, colon), "http")) {
+  target.https = equals_ignoring_case(text.substr(0, colon), "https");
+  if (!target.https && !equals_ignoring_case(text.substr(0, colon), "http")) {
     return Error{.code = ErrorCode::misdirected_request,
-                 .detail = "this server speaks plain http and is nobody's proxy"};
+                 .detail = "this server speaks http and is nobody's proxy"};
   }
   text.remove_prefix(colon + 3);
   const std::size_t end = std::min(text.find_first_of("/?"), text.size());

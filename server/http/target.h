@@ -3,7 +3,7 @@
 // Shape    path segments keep what they decode to, "/" included, so that nothing is routed by what
 //          an escape hides; "." and ".." mean nothing here. In the query "+" is a space.
 // Errors   bad_request: neither origin form nor absolute form; an escape that is none or is NUL.
-//          misdirected_request: an absolute form of another scheme than http.
+//          misdirected_request: an absolute form of another scheme than http and https.
 // Source   RFC 9112 section 3.2; the query as WHATWG URL's application/x-www-form-urlencoded.
 #pragma once
 

@@ -1,6 +1,7 @@
 // GET /tasks, GET /tasks/{id}, POST /tasks/{id}/cancel, POST /tasks/{id}/redrive.
 #include "engine/query.h"
 #include "http/answer.h"
+#include "http/authorize.h"
 #include "http/cursor.h"
 #include "http/decode.h"
 #include "http/endpoints.h"
@@ -15,7 +16,8 @@ Result<std::optional<engine::Command>> ask_get(const Request& request, const Con
   Result<Duration> wait = decode_wait(request.target, context.limits);
   if (!wait) return std::move(wait).error();
   if (*wait == Duration{0}) return std::optional<engine::Command>();
-  return std::optional<engine::Command>(engine::WaitTask{.id = *id, .wait = *wait});
+  return std::optional<engine::Command>(
+      engine::WaitTask{.id = *id, .wait = *wait, .scope = request.scope()});
 }
 
 Result<void> answer_get(const Request& request, const Context& context, engine::Outcome&&,
@@ -25,7 +27,7 @@ Result<void> answer_get(const Request& request, const Context& context, engine::
   return with_snapshot(context, [&](const storage::Reader& reader) -> Result<void> {
     Result<std::optional<engine::TaskView>> task = engine::read_task(reader, *id);
     if (!task) return std::move(task).error();
-    if (!task->has_value()) {
+    if (!task->has_value() || !engine::covers(request.scope(), *(*task)->queue)) {
       return Error{.code = ErrorCode::task_not_found, .detail = "there is no task " + id->text()};
     }
     JsonWriter json(response.body);
@@ -55,6 +57,10 @@ Result<void> answer_list(const Request& request, const Context& context, engine:
                          Response& response) {
   Result<engine::TaskQuery> query = decode_task_query(request.target);
   if (!query) return std::move(query).error();
+  if (query->queue) {
+    if (Result<void> may = check_queue(request, *query->queue); !may) return may;
+  }
+  query->scope = request.scope();
   return with_snapshot(context, [&](const storage::Reader& reader) -> Result<void> {
     Result<engine::TaskPage> page = engine::list_tasks(reader, *query);
     if (!page) return std::move(page).error();
@@ -70,7 +76,7 @@ Result<std::optional<engine::Command>> ask_one(const Request& request, const Con
   if (!id) return std::move(id).error();
   if (Result<void> none = decode_empty_body(request.body, context.limits); !none)
     return std::move(none).error();
-  return std::optional<engine::Command>(C{.id = *id});
+  return std::optional<engine::Command>(C{.id = *id, .scope = request.scope()});
 }
 
 }  // namespace

@@ -7,6 +7,7 @@ namespace quern::http {
 
 struct Timeouts {
   using Millis = std::chrono::milliseconds;
+  Millis handshake{10'000};    // of TLS
   Millis header{10'000};       // from a request's first byte to its header's last
   Millis body{60'000};         // from there to its body's last
   Millis idle{75'000};         // between requests

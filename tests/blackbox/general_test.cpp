@@ -83,6 +83,18 @@ TEST_CASE("a foreign Origin is refused, the server's own is not") {
   }
 }
 
+TEST_CASE("what a browser sends for a page of another site is refused, with or without Origin") {
+  for (const char* site : {"cross-site", "same-site", "nonsense"}) {
+    CAPTURE(site);
+    CHECK(refusal(api().get("/queues", {{"Sec-Fetch-Site", site}})) == "403 forbidden");
+    CHECK(refusal(api().post("/tasks", {{"type", "work"}}, {{"Sec-Fetch-Site", site}})) ==
+          "403 forbidden");
+  }
+  for (const char* site : {"same-origin", "none"}) {
+    CHECK(api().get("/queues", {{"Sec-Fetch-Site", site}}).status == 200);
+  }
+}
+
 TEST_CASE("a Host that the server does not listen as is 421") {
   const std::string port = ":" + std::to_string(server().port());
   for (const char* host :

@@ -1,4 +1,5 @@
 // The limits of section 1: sizes and times.
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 #include <thread>
@@ -152,6 +153,42 @@ TEST_CASE("many connections that say nothing keep nobody else waiting") {
   submit(queue);
   CHECK(complete(lease_one(queue))["state"] == "succeeded");
   for (PendingCall& call : parked) call.abandon();
+}
+
+TEST_CASE("of many who wait, one task wakes one") {
+  const std::string queue = fresh_queue();
+  std::vector<PendingCall> parked;
+  for (int i = 0; i < 200; ++i) {
+    parked.emplace_back(server().port(),
+                        Request{.method = "POST",
+                                .target = "/leases",
+                                .headers = {},
+                                .body = Json{{"queues", {queue}}, {"wait_ms", 60'000}}.dump()});
+  }
+  std::vector<std::string> given;
+  const auto take_answers = [&] {
+    std::size_t count = 0;
+    for (PendingCall& call : parked) {
+      if (!call.answered()) continue;
+      for (const std::string& id : ids_of(call.wait().json()["tasks"])) given.push_back(id);
+      call.abandon();
+      ++count;
+    }
+    std::erase_if(parked, [](const PendingCall& call) { return !call.open(); });
+    return count;
+  };
+  std::vector<std::string> submitted;
+  for (std::size_t i = 1; !parked.empty(); ++i) {
+    submitted.push_back(submit(queue)["id"]);
+    // As many answers as tasks, and each with one: nobody was woken for nothing.
+    eventually(
+        "somebody has it", [&] { return take_answers(); },
+        [](std::size_t count) { return count == 1; });
+    CHECK(given.size() == i);
+  }
+  std::sort(given.begin(), given.end());
+  std::sort(submitted.begin(), submitted.end());
+  CHECK(given == submitted);
 }
 
 TEST_CASE("answers far larger than a socket's buffer arrive whole, even if read late") {

@@ -24,7 +24,7 @@ Verdict verdict_on(const std::string& block, std::vector<std::string> allowed_ho
   const HostPolicy hosts{.allowed = allowed_hosts, .local_address = "192.0.2.7"};
   RequestHead head;
   Request request;
-  const auto admission = admit(block, policy, hosts, head, request);
+  const auto admission = admit(block, policy, hosts, Authority{}, head, request);
   if (const auto* refused = std::get_if<Refused>(&admission)) {
     return {.status = status_of(refused->error.code),
             .closes = !refused->framing.has_value(),

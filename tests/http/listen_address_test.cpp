@@ -32,6 +32,6 @@ TEST_CASE("anything else is refused with an example") {
 }
 
 TEST_CASE("a URL has brackets around an IPv6 address") {
-  CHECK(url_of("127.0.0.1", 7480) == "http://127.0.0.1:7480");
-  CHECK(url_of("::1", 80) == "http://[::1]:80");
+  CHECK(url_of("127.0.0.1", 7480, false) == "http://127.0.0.1:7480");
+  CHECK(url_of("::1", 80, true) == "https://[::1]:80");
 }

@@ -68,6 +68,10 @@ TEST_CASE("a header that is too large is refused before it has come as a whole")
 
   CHECK(scanned("GET /" + std::string(300, 'a'), limits) == "0");
   CHECK(scanned("GET /" + std::string(400, 'a'), limits) == "uri_too_long");
+  // With its end in sight it is no shorter.
+  const std::string too_long = "GET /" + std::string(400, 'a') + " HTTP/1.1\r\n\r\n";
+  CHECK(scanned(too_long, limits) == "uri_too_long");
+  CHECK(scanned_slowly(too_long, limits) == "uri_too_long");
   CHECK(scanned(line + "A: " + std::string(900, 'a') + "\r\n\r\n", limits) == "923");
   CHECK(scanned(line + "A: " + std::string(1000, 'a'), limits) == "headers_too_large");
   CHECK(scanned(line + "A: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\n\r\n", limits) == "42");

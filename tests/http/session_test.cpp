@@ -341,6 +341,28 @@ TEST_CASE("a client that does not take its answer is cut off") {
   running.wait_for_sessions(0);
 }
 
+TEST_CASE("answers that nobody takes share a bounded amount of memory, and leases go back") {
+  http::ServerOptions options = options_with(patient);
+  options.answer_memory_bytes_max = 1'000'000;
+  Running running(options);
+  Connection connection(running.port);
+  connection.send(message("POST /leases", R"({"queues":["q"]})"));
+  engine::Ticket ticket = 0;
+  running.engine.next_of<engine::Lease>(&ticket);
+  engine::Leased leased = leased_task();
+  auto body = std::make_shared<record::TaskBody>(*leased.tasks[0].body);
+  // More than sockets buffer.
+  body->set_payload('"' + std::string(std::size_t{64} << 20, 'x') + '"');
+  leased.tasks[0].body = std::move(body);
+  running.engine.reply(ticket, std::move(leased));
+  CHECK(running.engine.next_of<engine::Undelivered>().leases.size() == 1);
+  running.wait_for_sessions(0);
+  // There is room again for whoever reads.
+  Connection reader(running.port);
+  reader.send(message("GET /healthz"));
+  CHECK(reader.receive().status == 200);
+}
+
 TEST_CASE("a failed engine answers everyone who waits") {
   Running running;
   Connection one(running.port);

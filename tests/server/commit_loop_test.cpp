@@ -64,6 +64,15 @@ TEST_CASE("the queue of commands is bounded") {
   stage.loop->tell(engine::Abandon{.ticket = 1});  // never refused
 }
 
+TEST_CASE("when the queue of commands fills, submits are refused first, and settling goes on") {
+  Stage stage({.commands_max = 8});
+  for (int i = 0; i < 6; ++i) stage.submit(new_task("q"));
+  CHECK(stage.loop->submit(99, new_task("q")).error().code == ErrorCode::overloaded);
+  stage.submit(engine::SettleOne{});
+  stage.submit(engine::Settle{});
+  CHECK(stage.loop->submit(99, engine::Settle{}).error().code == ErrorCode::overloaded);
+}
+
 TEST_CASE("a parked call is answered when its time is over") {
   Stage stage;
   stage.start();

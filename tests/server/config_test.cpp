@@ -107,7 +107,6 @@ TEST_CASE("what is not understood refuses to start, and says where it came from"
   CHECK(refusal_of({}).find("--data") != std::string::npos);
   CHECK(refusal_of({"--data", "d", "--no-such"}).find("--no-such") != std::string::npos);
   CHECK(refusal_of({"--data", "d", "extra"}).find("extra") != std::string::npos);
-  CHECK(refusal_of({"--data", "d", "--tokens", "f"}).find("--tokens") != std::string::npos);
   CHECK(refusal_of({"--data"}) != "");
   CHECK(refusal_of({"--data", "d", "--io-threads", "many"}) ==
         "--io-threads must be 0..256, not 'many'");

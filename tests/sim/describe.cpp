@@ -173,6 +173,9 @@ struct Describe {
     return "discard the dead of " + c.name + words(c.filter);
   }
   std::string operator()(const engine::Drain&) const { return "drain"; }
+  std::string operator()(const engine::ReadOnly& c) const {
+    return c.reason.empty() ? "new tasks are taken" : "no new tasks: " + c.reason;
+  }
 
   std::string operator()(const Error& e) const { return std::string(to_string(e.code)); }
   std::string operator()(const engine::Submitted& o) const {

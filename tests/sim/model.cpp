@@ -42,6 +42,7 @@ void Model::recovered(engine::Now now) {
   to_show_.clear();
   to_list_.clear();
   draining_ = false;
+  read_only_ = false;
   now_ = now;
   for (auto& [number, queue] : state_.queues) {
     if (queue.deleting) jobs_.push_back({.kind = JobKind::remove_queue, .queue = number});
@@ -144,6 +145,8 @@ std::optional<ErrorCode> Model::refusal_of(const engine::Submit& command) const 
   if (new_queues > 0 && state_.queues.size() + new_queues > rules_.queues_max) {
     return ErrorCode::too_many_queues;
   }
+  // What creates nothing, a replay, is answered all the same.
+  if (read_only_ && !wanted.empty()) return ErrorCode::read_only;
   return std::nullopt;
 }
 
@@ -408,5 +411,7 @@ void Model::apply(Ticket ticket, const engine::Drain&) {
   parked_.clear();
   if (ticket != 0) expect<engine::Done>(ticket, "a drain");
 }
+
+void Model::apply(Ticket, const engine::ReadOnly& command) { read_only_ = !command.reason.empty(); }
 
 }  // namespace quern::sim

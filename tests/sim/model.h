@@ -108,6 +108,7 @@ class Model {
   void apply(engine::Ticket ticket, const engine::RedriveDead& command);
   void apply(engine::Ticket ticket, const engine::DiscardDead& command);
   void apply(engine::Ticket ticket, const engine::Drain& command);
+  void apply(engine::Ticket ticket, const engine::ReadOnly& command);
 
   // parts of submit
   std::optional<ErrorCode> refusal_of(const engine::Submit& command) const;
@@ -186,6 +187,7 @@ class Model {
   std::map<engine::Ticket, std::string> to_show_;
   std::map<engine::Ticket, engine::ListQueues> to_list_;
   bool draining_ = false;
+  bool read_only_ = false;
 
   std::set<std::string> tokens_;  // every one that was ever given out
 

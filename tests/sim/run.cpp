@@ -110,9 +110,19 @@ class World {
       case StepKind::fail_reads:
         return server_.fail_reads();
       case StepKind::fill_disk:
-        return server_.fill_disk(dice.chance(50));
+        return fill_disk(dice);
       default:
         return server_.take_disk_away(dice.chance(50));
+    }
+  }
+
+  // Mostly it is noticed before it is full, and said again when there is room.
+  void fill_disk(Dice& dice) {
+    const bool full = dice.chance(50);
+    if (dice.chance(60)) {
+      server_.tell(engine::ReadOnly{full ? "the disk is nearly full" : ""});
+    } else {
+      server_.fill_disk(full);
     }
   }
 

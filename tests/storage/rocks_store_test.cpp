@@ -255,14 +255,94 @@ TEST_CASE("a damaged log is refused: what was synced is never dropped in silence
   CHECK(refusal(home).code == ErrorCode::store_corrupt);
 }
 
-TEST_CASE("a log whose last record was torn loses that record only") {
+TEST_CASE("a log that ends before what was synced is refused, and nothing is changed") {
   RocksHome home;
   fill(home.store(), 200);
   home.close();
   const fs::path log = largest_file(home.database(), ".log");
-  fs::resize_file(log, fs::file_size(log) - 7);
+  const fs::path kept = home.directory().parent_path() / "kept";
+  fs::copy_file(log, kept);
+  SUBCASE("cut short") { fs::resize_file(log, fs::file_size(log) - 7); }
+  SUBCASE("emptied") { fs::resize_file(log, 0); }
+  SUBCASE("deleted") { fs::remove(log); }
+  const Error error = refusal(home);
+  CHECK(error.code == ErrorCode::store_corrupt);
+  CAPTURE(error.detail);
+  CHECK(contains(error.detail, "--accept-data-loss"));
+
+  fs::copy_file(kept, log, fs::copy_options::overwrite_existing);
   home.reopen();
-  CHECK(scan(home.store(), table).size() == 199);
+  CHECK(scan(home.store(), table).size() == 200);
+}
+
+TEST_CASE("a store that lost what was synced opens with the rest when that is accepted") {
+  RocksHome home;
+  fill(home.store(), 200);
+  home.close();
+  const fs::path log = largest_file(home.database(), ".log");
+  flip_byte(log, fs::file_size(log) / 2);
+  std::string notice;
+  {
+    const Result<std::unique_ptr<Store>> store =
+        open_rocks_store({.directory = home.directory(),
+                          .accept_data_loss = true,
+                          .on_notice = [&](const std::string& text) { notice = text; }});
+    REQUIRE_MESSAGE(store.has_value(), store.error().detail);
+    const std::size_t left = scan(**store, table).size();
+    CHECK(left > 50);
+    CHECK(left < 150);
+  }
+  CHECK(contains(notice, "data loss accepted"));
+  CHECK(fs::exists(home.directory() / "damaged" / log.filename()));
+  home.reopen();  // and is sound from then on
+}
+
+TEST_CASE("a store without its mark is refused; one made before there were marks is given one") {
+  RocksHome home;
+  fill(home.store(), 3);
+  SUBCASE("missing") {
+    home.close();
+    fs::remove(home.directory() / "synced");
+    const Error error = refusal(home);
+    CHECK(error.code == ErrorCode::store_corrupt);
+    CHECK(contains(error.detail, "synced is missing"));
+  }
+  SUBCASE("damaged") {
+    home.close();
+    flip_byte(home.directory() / "synced", 3);
+    flip_byte(home.directory() / "synced", 4096 + 3);
+    const Error error = refusal(home);
+    CHECK(error.code == ErrorCode::store_corrupt);
+    CHECK(contains(error.detail, "synced is damaged"));
+  }
+  SUBCASE("one of its two copies damaged") {
+    home.close();
+    flip_byte(home.directory() / "synced", 3);
+    home.reopen();
+    CHECK(scan(home.store(), table).size() == 3);
+  }
+  SUBCASE("an older store") {
+    record::Meta meta;
+    meta.set_format(1);
+    meta.set_partition_count(1);
+    commit(home.store(),
+           {put(Table::meta, std::string(keys::format_version), meta.SerializeAsString())});
+    home.close();
+    fs::remove(home.directory() / "synced");
+    home.reopen();
+    CHECK(scan(home.store(), table).size() == 3);
+    home.close();
+    fs::remove(home.directory() / "synced");
+    CHECK(contains(refusal(home).detail, "synced is missing"));
+  }
+}
+
+TEST_CASE("a database folder that is gone is missed") {
+  RocksHome home;
+  fill(home.store(), 3);
+  home.close();
+  fs::remove_all(home.database());
+  CHECK(contains(refusal(home).detail, "is gone"));
 }
 
 TEST_CASE("a scan over a damaged block is an error, not the end of the data") {

@@ -85,6 +85,7 @@ class Connection {
   // Closes with a reset instead of an orderly end.
   void abort();
   void close();
+  bool open() const { return socket_ >= 0; }
 
  private:
   void fill(Clock::time_point deadline);  // appends what has arrived to buffer_, waiting for it
@@ -132,6 +133,7 @@ class PendingCall {
   Response wait(std::chrono::milliseconds timeout = patience);
   // The client is gone: the connection closes without an answer having been read.
   void abandon() { connection_.close(); }
+  bool open() const { return connection_.open(); }
 
  private:
   Request request_;

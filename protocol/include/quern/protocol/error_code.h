@@ -38,6 +38,7 @@ enum class ErrorCode : std::uint8_t {
   // Wait, then repeat with the same idempotency key or token.
   queue_full,         // 429
   too_many_queues,    // 429
+  too_many_tries,     // 429: wrong tokens
   overloaded,         // 503
   draining,           // 503
   read_only,          // 503

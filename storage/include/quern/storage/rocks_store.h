@@ -2,13 +2,15 @@
 //
 // Threads  as Store. Destroying it closes it: when no other call runs and no snapshot is left.
 // Errors   open: store_unavailable (held by another process: the detail says which; no permission;
-//          no space), store_corrupt (damaged, not ours, or written by a newer format).
+//          no space), store_corrupt (damaged or incomplete: the detail says which file and what to
+//          do, and nothing was changed; not ours; written by a newer format).
 // Source   settings: FORMAT.md "How RocksDB is set" gives the reason for each that is not the
 // default.
 #pragma once
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -21,6 +23,10 @@ struct RocksOptions {
   Durability durability = Durability::fsync;
   std::size_t block_cache_bytes = std::size_t{64} << 20;
   std::size_t write_buffer_bytes = std::size_t{64} << 20;  // of one memtable
+  // Opens a store that lost what was synced, with what is intact before the damage.
+  bool accept_data_loss = false;
+  // What opening did that a person should know of, in a sentence. May be empty.
+  std::function<void(const std::string& text)> on_notice = {};
 };
 
 Result<std::unique_ptr<Store>> open_rocks_store(const RocksOptions& options);

@@ -1,0 +1,45 @@
+// A MANIFEST whose last changes a power cut tore: RocksDB refuses it, although nothing that it
+// speaks of can have happened yet.
+//
+// RocksDB removes files only after it synced the change that lets them go. So a MANIFEST may be
+// read up to its damage if all files that it then names are still there; if one is missing, the
+// changes behind the damage were in force, and what they said is lost.
+//
+// Threads  none: whoever opens the store.
+// Errors   store_unavailable, store_corrupt; the MANIFEST is as it was then.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "files.h"
+#include "quern/storage/rocks_store.h"
+#include "synced_mark.h"
+
+namespace quern::storage {
+
+class ManifestCut {
+ public:
+  // Cuts the MANIFEST of `database` at its damage, if it has any. Nothing is done about a CURRENT
+  // that names none: RocksDB refuses that.
+  static Result<ManifestCut> at_damage(const Files& files, const std::string& database);
+
+  bool done() const { return original_.has_value(); }
+  const std::string& text() const { return text_; }  // for people; what was damaged, and where
+
+  // Are all files there that RocksDB needs now? store_corrupt if not.
+  Result<void> check(const RocksOptions& options, const std::string& database,
+                     const SyncedMark::State& mark) const;
+  // As if nothing had been cut.
+  Result<void> undo() const;
+
+ private:
+  explicit ManifestCut(const Files& files) : files_(files) {}
+
+  Files files_;
+  std::string path_;
+  std::string text_;
+  std::optional<std::string> original_;
+};
+
+}  // namespace quern::storage
