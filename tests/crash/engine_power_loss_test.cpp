@@ -203,7 +203,7 @@ TEST_CASE("after a power cut all that was answered is there and every invariant 
   const std::uint64_t seed = storage::test::choose_seed();
   MESSAGE("QUERN_SEED=", seed);
   const char* chosen = std::getenv("QUERN_POWER_CYCLES");
-  const std::uint64_t cycles = chosen == nullptr ? 100 : std::strtoull(chosen, nullptr, 10);
+  const std::uint64_t cycles = chosen == nullptr ? 40 : std::strtoull(chosen, nullptr, 10);
   std::mt19937_64 random(seed);
   std::shared_ptr<FaultyDisk> disk;
   Told told;
@@ -211,7 +211,7 @@ TEST_CASE("after a power cut all that was answered is there and every invariant 
   std::uint64_t tasks = 0;
   std::uint64_t settled = 0;
   for (std::uint64_t cycle = 0; cycle < cycles; ++cycle) {
-    if (cycle % 20 == 0) {
+    if (cycle % 8 == 0) {
       told.clear();
       disk = std::make_shared<FaultyDisk>();
       REQUIRE(disk->CreateDir("/data", {}, nullptr).ok());
