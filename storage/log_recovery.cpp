@@ -13,8 +13,7 @@ namespace quern::storage {
 
 const char* const damage_advice =
     "Nothing was changed. Restore a backup, or repair the disk and put the file back; to go on "
-    "with "
-    "what is intact before the damage and lose the rest, start once with --accept-data-loss";
+    "with what is intact before the damage and lose the rest, start once with --accept-data-loss";
 
 namespace {
 

@@ -90,16 +90,6 @@ void FaultyDisk::cut_power_at(std::uint64_t call, bool after) {
   state_->cut_after = after;
 }
 
-void FaultyDisk::cut_power() {
-  const std::lock_guard lock(state_->mutex);
-  state_->power = false;
-}
-
-bool FaultyDisk::has_power() const {
-  const std::lock_guard lock(state_->mutex);
-  return state_->power;
-}
-
 std::shared_ptr<FaultyDisk> FaultyDisk::after_power_cut(Survival survival,
                                                         std::mt19937_64& random) const {
   const std::lock_guard lock(state_->mutex);

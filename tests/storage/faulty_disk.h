@@ -57,8 +57,6 @@ class FaultyDisk final : public rocksdb::FileSystem {
   std::uint64_t call_count() const;
   // The power goes with call number `call` (counted from 1): before it or after it took effect.
   void cut_power_at(std::uint64_t call, bool after);
-  void cut_power();
-  bool has_power() const;
   // The disk as it is found when the power is back.
   std::shared_ptr<FaultyDisk> after_power_cut(Survival survival, std::mt19937_64& random) const;
   // Called when the power goes, in the middle of whatever call that is. It may end the process, as
