@@ -77,6 +77,7 @@ void poison_everything(std::uint16_t port) {
     provoke(port, with_body("/leases", R"({"queues":["q"],"worker_id":)" + text + "}"));
     provoke(port, with_body("/queues/q/purge", R"({"states":[)" + text + "]}"));
   }
+  CHECK(Client(port).get("/healthz").status == 200);
 }
 
 std::vector<std::string> lines_of(const std::string& log) {
