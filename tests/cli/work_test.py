@@ -246,7 +246,7 @@ class WorkTest(unittest.TestCase):
         self.assertIn(f'cannot run "{program}": the interpreter', said.stderr)
         self.assertIn("released", said.stdout)
         task = self.task(id)
-        self.assertEqual((task["state"], task["attempts"], task["failures"]), ("ready", 0, []))
+        self.assertEqual((task["state"], task["attempts"]), ("ready", 0))
 
     def lines(self, worker):
         return [json.loads(line) for line in worker.stdout.read().splitlines()]
