@@ -11,6 +11,7 @@ namespace quern::cli {
 // The `code` of what no server said, with --json.
 inline constexpr std::string_view usage_code = "usage";  // exit status 2
 inline constexpr std::string_view not_in_time_code = "not_in_time";
+inline constexpr std::string_view worker_code = "worker";  // goes on all the same
 inline constexpr std::string_view system_code = "system";  // no memory, no descriptors, …
 inline constexpr std::string_view output_code = "output";  // could not be written
 

@@ -28,7 +28,8 @@ void add_global_options(CLI::App& app, Session& session) {
                  "File with the token on its first line; or set QUERN_TOKEN to the token")
       ->check(not_empty())
       ->type_name("FILE");
-  app.add_option("--ca-file", flags.ca_file, "PEM of the authorities to trust for https")
+  app.add_option("--ca-file", flags.ca_file,
+                 "PEM of the authorities to trust for https; or set QUERN_CA_FILE")
       ->check(not_empty())
       ->type_name("FILE");
   add_duration(app, "--answer-timeout", session.answer_timeout,

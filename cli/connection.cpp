@@ -46,32 +46,37 @@ struct Source {
   std::string token_file;
 };
 
-// `token` is the environment's; empty: the profile's own counts.
-Source from_profile(const Profile& profile, const std::string& token) {
+// `token` and `ca_file` are the environment's; empty: the profile's own count.
+Source from_profile(const Profile& profile, const std::string& token, const std::string& ca_file) {
   return {.connection = {.server = profile.server,
                          .origin = "profile " + profile.name,
                          .token = token,
-                         .ca_file = profile.ca_file},
+                         .ca_file = ca_file.empty() ? profile.ca_file : ca_file},
           .token_file = token.empty() ? profile.token_file : ""};
 }
 
 Source without_flags(const ConnectionFlags& flags) {
   const std::string token = environment("QUERN_TOKEN");
+  const std::string ca_file = environment("QUERN_CA_FILE");
+  const auto at = [&](const std::string& server, const char* origin) -> Source {
+    return {.connection = {.server = server, .origin = origin, .token = token, .ca_file = ca_file}};
+  };
   if (!flags.server.empty()) {
     if (!flags.profile.empty()) throw UsageError("--server and --profile exclude each other");
-    return {.connection = {.server = flags.server, .origin = "--server", .token = token}};
+    return at(flags.server, "--server");
   }
   if (!flags.profile.empty()) {
     const Profile profile = *load_profile(profiles_path(), flags.profile);
-    return from_profile(profile, profile.token_file.empty() ? token : "");
+    return from_profile(profile, profile.token_file.empty() ? token : "",
+                        profile.ca_file.empty() ? ca_file : "");
   }
   if (const std::string server = environment("QUERN_SERVER"); !server.empty()) {
-    return {.connection = {.server = server, .origin = "QUERN_SERVER", .token = token}};
+    return at(server, "QUERN_SERVER");
   }
   if (const auto profile = load_profile(profiles_path(), environment("QUERN_PROFILE"))) {
-    return from_profile(*profile, token);
+    return from_profile(*profile, token, ca_file);
   }
-  return {.connection = {.server = default_server, .origin = "the default", .token = token}};
+  return at(default_server, "the default");
 }
 
 }  // namespace

@@ -127,6 +127,7 @@ void add_submit(CLI::App& app, Session& session) {
   command
       ->add_option("--correlation-id", task.correlation_id,
                    "Groups the tasks of one business operation")
+      ->envname("QUERN_CORRELATION_ID")  // of the task whose program submits this one
       ->check(not_empty());
   command->add_option("-m,--metadata", options->metadata, "name=value, as often as you like")
       ->allow_extra_args(false);

@@ -1,22 +1,26 @@
 #include <unistd.h>
 
 #include <CLI/App.hpp>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <iostream>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <system_error>
+#include <utility>
 
+#include "advice.h"
 #include "commands/commands.h"
 #include "commands/options.h"
-#include "quern/protocol/json_writer.h"
 #include "quern/protocol/limits.h"
 #include "quern/worker.h"
 #include "text.h"
+#include "work/environment.h"
 #include "work/outcome.h"
 #include "work/process.h"
-
-extern char** environ;
+#include "work/report.h"
 
 namespace quern::cli {
 namespace {
@@ -25,6 +29,8 @@ namespace {
 constexpr std::size_t white_space_bytes_max = 4'096;
 // The SDK's worker sends none more often.
 constexpr Duration heartbeat_min{100};
+// For a machine that is short of something.
+constexpr Duration shortage_pause{5'000};
 
 struct Work {
   std::vector<std::string> command;
@@ -42,65 +48,22 @@ ResultAs result_as(const std::string& name) {
   return name == "text" ? ResultAs::text : ResultAs::automatic;
 }
 
-std::string metadata_json(const Task& task) {
-  std::string text;
-  JsonWriter json(text);
-  json.begin_object();
-  for (const auto& [name, value] : task.metadata) json.key(name).string(value);
-  json.end_object();
-  return text;
-}
-
-// Ours without what is about another task or secret, and the task's.
-std::vector<std::string> environment_for(const Context& context, const Connection& connection,
-                                         bool pass_token) {
-  std::vector<std::string> environment;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    if (!std::string_view(*entry).starts_with("QUERN_")) environment.emplace_back(*entry);
-  }
-  const Task& task = context.task();
-  const auto set = [&](const std::string& name, const std::string& value) {
-    environment.push_back("QUERN_" + name + "=" + value);
-  };
-  set("TASK_ID", task.id);
-  set("TASK_TYPE", task.type);
-  set("QUEUE", task.queue);
-  set("ATTEMPT", std::to_string(task.attempts));
-  set("MAX_ATTEMPTS", std::to_string(task.max_attempts));
-  set("CORRELATION_ID", task.correlation_id);
-  if (!task.idempotency_key.empty()) set("IDEMPOTENCY_KEY", task.idempotency_key);
-  set("METADATA", metadata_json(task));
-  set("SERVER", connection.server);  // for follow-up tasks with qctl submit
-  if (pass_token && !connection.token.empty()) set("TOKEN", connection.token);
-  return environment;
-}
-
-// One line for each task, for eyes or as JSON.
-class Report {
+// Why no program can be run at all, once one could not be: then the worker ends, and loses no task
+// an attempt.
+class StartFailure {
  public:
-  explicit Report(bool json, bool quiet) : json_(json), quiet_(quiet) {}
-
-  void ended(const Task& task, const std::string& outcome, Duration took) {
-    if (quiet_) return;
+  // True for the first.
+  bool set(std::string reason) {
     const std::lock_guard lock(mutex_);
-    if (json_) {
-      std::string text;
-      JsonWriter json(text);
-      json.begin_object().key("id").string(task.id).key("type").string(task.type);
-      json.key("attempt").number(task.attempts).key("outcome").string(outcome);
-      json.key("duration_ms").number(std::int64_t{took.count()}).end_object();
-      std::cout << one_line(text) << std::endl;
-    } else {
-      std::cout << printable(task.id) << "  " << printable(task.type) << "  attempt "
-                << task.attempts << "  " << shortened(outcome, 100) << " after "
-                << duration_text(took) << std::endl;
-    }
+    if (reason_) return false;
+    reason_ = std::move(reason);
+    return true;
   }
+  const std::optional<std::string>& reason() const { return reason_; }  // when all threads ended
 
  private:
   std::mutex mutex_;
-  bool json_;
-  bool quiet_;
+  std::optional<std::string> reason_;
 };
 
 // Asked for at the first task, since a worker may start before its server.
@@ -122,13 +85,54 @@ class ResultLimit {
   std::size_t bytes_ = limits::payload_bytes_max;
 };
 
-std::string run_command(Context& context, const Work& options, const Connection& connection,
-                        ResultLimit& limit, Report& report) {
-  const std::size_t result_bytes_max = limit.bytes(context.client());
+// What all programs of a worker share.
+struct Running {
+  const Work& options;
+  Session& session;
+  Report& report;
+  ResultLimit limit = {};
+  StartFailure start_failure = {};
+};
+
+// No processes, memory or descriptors; or somebody is writing the program just now.
+bool will_pass(const std::error_code& error) {
+  switch (error.value()) {
+    case EAGAIN:
+    case ENOMEM:
+    case EMFILE:
+    case ENFILE:
+    case ETXTBSY:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// A program that was not started has not failed.
+[[noreturn]] void not_started(const std::system_error& error, Running& running, Worker& worker) {
+  const std::string& program = running.options.command.front();
+  std::string why = "cannot run \"" + program + "\": " + error.code().message();
+  if (error.code().value() == E2BIG) throw Retry(why, "CommandFailed");  // this task's metadata
+  if (will_pass(error.code())) {
+    print_failure(running.session.json, worker_code,
+                  why + "; trying again in " + exact_text(shortage_pause));
+    throw Release(shortage_pause, why);
+  }
+  if (error.code().value() == ENOENT && can_run(program)) {
+    why = "cannot run \"" + program + "\": the interpreter in its first line is not there";
+  }
+  if (running.start_failure.set(why)) worker.stop();
+  throw Release(Duration{0}, why);
+}
+
+std::string run_command(Context& context, Running& running, Worker& worker) {
+  const Work& options = running.options;
+  const std::size_t result_bytes_max = running.limit.bytes(context.client());
   ErrorTail errors;
   const ProcessOptions process{
       .command = options.command,
-      .environment = environment_for(context, connection, options.pass_token),
+      .environment =
+          environment_for(context.task(), running.session.connection(), options.pass_token),
       .input = context.payload(),
       .output_bytes_max = result_bytes_max + white_space_bytes_max,
       .timeout = options.timeout,
@@ -138,22 +142,15 @@ std::string run_command(Context& context, const Work& options, const Connection&
         // What people debug with goes where they look.
         [[maybe_unused]] const ssize_t shown = ::write(STDERR_FILENO, bytes.data(), bytes.size());
       }};
-  const auto started = std::chrono::steady_clock::now();
-  const auto took = [&] {
-    return std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - started);
-  };
-  bool asked_to_stop = false;
+  running.report.began(context.task());
+  ProcessResult ended;
   try {
-    const ProcessResult ended = run_process(process, context.stop_token());
-    asked_to_stop = ended.stopped == StopReason::asked;
-    std::string result = outcome_of(ended, errors, result_as(options.result), result_bytes_max);
-    report.ended(context.task(), "succeeded", took());
-    return result;
-  } catch (const std::exception& error) {
-    report.ended(context.task(), asked_to_stop ? "stopped" : std::string("failed: ") + error.what(),
-                 took());
-    throw;
+    ended = run_process(process, context.stop_token());
+  } catch (const std::system_error& error) {
+    not_started(error, running, worker);
   }
+  running.report.ended(context.task());
+  return outcome_of(ended, errors, result_as(options.result), result_bytes_max);
 }
 
 void check(const Work& options) {
@@ -189,13 +186,18 @@ ExitCode work(Session& session, Work& options) {
     throw UsageError("work: cannot find or run \"" + options.command.front() + "\"");
   }
   std::signal(SIGPIPE, SIG_IGN);  // a program that reads no input must not end the worker
-  Report report(session.json, options.quiet);
-  const Connection& connection = session.connection();
-  ResultLimit limit;
-  const auto worker = make_worker(session.client(), options.worker);
-  const auto handler = [&](Context& context) {
-    return run_command(context, options, connection, limit, report);
+  Client& client = session.client();
+  Client asked_about_lost(session.patient_client_options(Duration{2'000}));
+  Report report(asked_about_lost, {.json = session.json, .quiet = options.quiet});
+  Running running{.options = options, .session = session, .report = report};
+  options.worker.on_settled = [&](const Settlement& sent, const Settled& answer) {
+    report.settled(sent, answer);
   };
+  options.worker.log = [json = session.json](LogLevel level, std::string_view text) {
+    if (level >= LogLevel::warning) print_failure(json, worker_code, std::string(text));
+  };
+  const auto worker = make_worker(client, options.worker);
+  const auto handler = [&](Context& context) { return run_command(context, running, *worker); };
   if (options.types.empty()) {
     worker->handle_any(handler);
   } else {
@@ -203,6 +205,7 @@ ExitCode work(Session& session, Work& options) {
   }
   if (!options.quiet && !session.json) greet(options.worker);
   worker->run_until_signal();
+  if (const auto& reason = running.start_failure.reason()) throw UsageError("work: " + *reason);
   return exit_ok;
 }
 
@@ -246,7 +249,8 @@ void add_work(CLI::App& app, Session& session) {
                "  qctl work -q thumbnails -c 4 --timeout 2m -- sh -c 'jq -r .url | xargs thumb'\n"
                "\nThe program gets the payload on standard input; QUERN_TASK_ID, QUERN_TASK_TYPE,\n"
                "QUERN_QUEUE, QUERN_ATTEMPT, QUERN_MAX_ATTEMPTS, QUERN_CORRELATION_ID,\n"
-               "QUERN_IDEMPOTENCY_KEY, QUERN_METADATA and QUERN_SERVER in its environment.\n"
+               "QUERN_IDEMPOTENCY_KEY, QUERN_METADATA, QUERN_SERVER and QUERN_CA_FILE in its\n"
+               "environment.\n"
                "Exit 0: succeeded, with standard output as the result. Exit 65: dead, not to be\n"
                "retried. 75 and all others: retried; the end of standard error is the message.\n");
   command->callback([&session, options] {

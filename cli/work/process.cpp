@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -175,9 +176,10 @@ class Process {
   void read_output() {
     std::array<char, 65'536> buffer;
     const std::string_view bytes = read_some(output_, buffer);
-    if (result_.output.size() + bytes.size() > options_.output_bytes_max) {
-      return ask_to_stop(StopReason::too_much_output);  // and reads on, so that it can end
-    }
+    // Once something was left out, all that follows is: and it reads on, so that the program can
+    // end.
+    output_cut_ = output_cut_ || result_.output.size() + bytes.size() > options_.output_bytes_max;
+    if (output_cut_) return ask_to_stop(StopReason::too_much_output);
     result_.output += bytes;
   }
 
@@ -188,8 +190,11 @@ class Process {
   }
 
   void ask_to_stop(StopReason reason) {
-    if (result_.stopped != StopReason::none || ended_at_) return;
+    if (result_.stopped != StopReason::none) return;
+    // Of what comes after the end, only output that was cut off changes what the end means.
+    if (ended_at_ && reason != StopReason::too_much_output) return;
     result_.stopped = reason;
+    if (ended_at_) return;
     signal_group(SIGTERM);
     signal_group(SIGCONT);  // one that is suspended would not notice
     kill_at_ = Clock::now() + options_.kill_after;
@@ -221,6 +226,7 @@ class Process {
 
   const ProcessOptions& options_;
   std::string_view input_left_;
+  bool output_cut_ = false;
   pid_t guard_ = -1;
   Descriptor control_;
   Descriptor wake_;
@@ -235,18 +241,29 @@ class Process {
 
 }  // namespace
 
+namespace {
+
+bool is_executable_file(const std::string& path) {
+  struct stat file {};
+  // A folder may be "executed", too: that is to go through it.
+  return ::stat(path.c_str(), &file) == 0 && S_ISREG(file.st_mode) &&
+         ::access(path.c_str(), X_OK) == 0;
+}
+
+}  // namespace
+
 ProcessResult run_process(const ProcessOptions& options, std::stop_token stop) {
   return Process(options).run(stop);
 }
 
 bool can_run(const std::string& program) {
-  if (program.find('/') != std::string::npos) return ::access(program.c_str(), X_OK) == 0;
+  if (program.find('/') != std::string::npos) return is_executable_file(program);
   const char* path = std::getenv("PATH");
   std::string_view rest = path == nullptr ? "/bin:/usr/bin" : path;
   for (;;) {
     const std::size_t end = std::min(rest.find(':'), rest.size());
     const std::string folder(end == 0 ? "." : rest.substr(0, end));
-    if (::access((folder + "/" + program).c_str(), X_OK) == 0) return true;
+    if (is_executable_file(folder + "/" + program)) return true;
     if (end == rest.size()) return false;
     rest.remove_prefix(end + 1);
   }

@@ -40,7 +40,8 @@ struct ProcessResult {
 
 ProcessResult run_process(const ProcessOptions& options, std::stop_token stop);
 
-// Whether `program` can be found and run.
+// Whether `program` is a file that may be run, by its path or in PATH. That its interpreter is
+// there shows only when it is started.
 bool can_run(const std::string& program);
 
 }  // namespace quern::cli

@@ -1,7 +1,9 @@
 """qctl work: what a program's end means, what it is given, and how it is stopped."""
 
+import json
 import os
 import signal
+import ssl
 import tempfile
 import unittest
 
@@ -134,7 +136,7 @@ class WorkTest(unittest.TestCase):
         error = self.until(id, "retrying")["last_error"]
         self.assertEqual((error["type"], error["message"]), ("timeout", "timed out\nstopping"))
         self.stop(worker)
-        self.assertIn("stopped after", worker.stdout.read())
+        self.assertIn("failed: timed out", worker.stdout.read())
 
     def test_a_result_that_is_too_large_as_json_is_called_that(self):
         ids = [self.submit("escaped"), self.submit("raw"), self.submit("fits")]
@@ -147,6 +149,16 @@ class WorkTest(unittest.TestCase):
             self.assertEqual((dead["dead_reason"], dead["last_error"]["type"]),
                              ("not_retryable", "ResultTooLarge"))
         self.assertEqual(len(self.until(ids[2], "succeeded")["result"]), 1_048_574)
+
+    def test_output_that_grows_too_large_after_the_program_ended_is_no_result_either(self):
+        id = self.submit()
+        # The rest is written when the program is a zombie: it has ended, and is not yet reaped.
+        self.work("head -c 1000000 /dev/zero | tr '\\0' a; "
+                  "(until grep -q ' Z ' /proc/$$/stat; do :; done; "
+                  "head -c 60000 /dev/zero | tr '\\0' b; echo c) & exit 0")
+        dead = self.until(id, "dead")
+        self.assertEqual((dead["dead_reason"], dead["last_error"]["type"]),
+                         ("not_retryable", "ResultTooLarge"))
 
     def test_times_that_make_no_sense_are_usage_errors(self):
         for flags, why in ((["--heartbeat", "0s"], "--heartbeat must be at least 100ms"),
@@ -220,7 +232,91 @@ class WorkTest(unittest.TestCase):
         self.stop(worker)
 
     def test_a_program_that_cannot_be_found_is_a_usage_error(self):
-        self.server.qctl("work", "-q", "w", "--", "/no/such/program", status=2)
+        for program in ("/no/such/program", self.folder, "."):
+            said = self.server.qctl("work", "-q", "w", "--", program, status=2).stderr
+            self.assertIn(f'cannot find or run "{program}"', said)
+
+    def test_a_program_that_cannot_be_started_costs_no_attempt_and_ends_the_worker(self):
+        id = self.submit("t", "null", "--max-attempts", "1")
+        program = os.path.join(self.folder, "program")
+        with open(program, "w") as out:
+            out.write("#!/no/such/interpreter\n")
+        os.chmod(program, 0o700)
+        said = self.server.qctl("work", "-q", "w", "--", program, status=2)
+        self.assertIn(f'cannot run "{program}": the interpreter', said.stderr)
+        self.assertIn("released", said.stdout)
+        task = self.task(id)
+        self.assertEqual((task["state"], task["attempts"]), ("ready", 0))
+
+    def lines(self, worker):
+        return [json.loads(line) for line in worker.stdout.read().splitlines()]
+
+    def test_a_task_that_was_cancelled_is_lost_and_not_called_succeeded(self):
+        gate = self.gate()
+        noticed = self.submit()
+        worker = self.work(f"echo $$ >> {self.folder}/runs; trap 'exit 0' TERM; "
+                           f"read line < {gate}", "--json")
+        self.started(noticed)
+        self.server.qctl("cancel", noticed)  # a heartbeat says so
+        late = self.submit()
+        eventually(lambda: len(self.runs()) == 2, "the next one runs")
+        self.open_gate(gate)
+        self.until(late, "succeeded")
+        self.stop(worker)
+        ends = {line["id"]: line for line in self.lines(worker)}
+        self.assertEqual((ends[noticed]["outcome"], ends[noticed]["detail"]), ("lost", "cancelled"))
+        self.assertEqual(ends[late]["outcome"], "succeeded")
+
+    def test_a_result_that_came_too_late_is_lost(self):
+        gate = self.gate()
+        id = self.submit()
+        script = f"echo $$ >> {self.folder}/runs; read line < {gate}"
+        worker = self.server.start("work", "-q", "w", "--lease", "3h", "--heartbeat", "1h", "--",
+                                   "sh", "-c", script)  # no heartbeat says it sooner
+        self.addCleanup(lambda: (worker.kill(), worker.communicate()))
+        self.started(id)
+        self.server.qctl("cancel", id)
+        self.open_gate(gate)
+        self.assertIn("lost: cancelled after", worker.stdout.readline())
+
+    def test_with_json_a_worker_whose_server_is_away_says_so_in_an_object(self):
+        worker = self.work("true", "--json", "--quiet")
+        id = self.submit()
+        self.until(id, "succeeded")  # so it is past its first call
+        self.server.kill()
+        said = json.loads(worker.stderr.readline())
+        self.assertEqual(said["code"], "worker")
+        self.assertIn("trying again", said["detail"])
+        self.server.start_again()
+
+    def test_a_program_gets_the_ca_file_from_wherever_it_is_named(self):
+        id = self.submit()
+        ca_file = ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt"
+        relative = os.path.relpath(ca_file)
+        self.work("echo $QUERN_CA_FILE", QUERN_CA_FILE=relative)
+        self.assertEqual(os.path.realpath(self.until(id, "succeeded")["result"]),
+                         os.path.realpath(ca_file))
+
+    def test_what_a_program_submits_has_the_correlation_id_of_its_task(self):
+        self.submit("first", "null", "--correlation-id", "op")
+        qctl = os.path.join(os.environ["QUERN_BIN_DIR"], "qctl")
+        self.work(f"[ $QUERN_TASK_TYPE = first ] || exit 0; {qctl} submit second -q other; "
+                  f"{qctl} submit third -q other --correlation-id own")
+        ids = eventually(lambda: len(t := self.server.json("list", "-q", "other")) == 2 and t, "both")
+        self.assertEqual({task["type"]: task["correlation_id"] for task in ids},
+                         {"second": "op", "third": "own"})
+
+    def test_a_program_gets_the_token_only_when_told_and_never_as_an_argument(self):
+        look = ("echo \"[$QUERN_TOKEN]\"; cat /proc/$$/cmdline /proc/$PPID/cmdline "
+                "/proc/$(cut -d' ' -f4 /proc/$PPID/stat)/cmdline | tr '\\0' ' '")
+        for flags, token in (([], "[]"), (["--pass-token"], "[secret]")):
+            id = self.submit()
+            worker = self.work(look, *flags, QUERN_TOKEN="secret")
+            first, arguments = self.until(id, "succeeded")["result"].split("\n", 1)
+            self.assertEqual(first, token)
+            self.assertIn("qctl work", arguments)  # looked at the worker, too
+            self.assertNotIn("secret", arguments)
+            self.stop(worker)
 
 
 def alive(pid):

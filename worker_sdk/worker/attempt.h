@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -29,7 +30,7 @@ class Attempt {
   SteadyTime heartbeat_due;
   SteadyTime stop_at = SteadyTime::max();  // shortly before the attempt's time-out; or at once
   std::string progress;                    // to go with the next heartbeat
-  bool lost = false;                       // the server said so: there is nothing left to report
+  std::optional<Error> lost;               // the server said so: there is nothing left to report
   bool shutting_down = false;              // asked to stop because the worker ends, not the task
   bool released = false;                   // given back while its handler still ran
 

@@ -89,13 +89,23 @@ void Pool::server_failed(const Error& error) {
       std::string(to_string(error.code)) + ": " + error.detail + "; trying again until it answers");
 }
 
-// The user's, and called from every thread: what it throws must not cost a task.
+// The user's, and called from every thread: what they throw must not cost a task.
 void Pool::log(LogLevel level, const std::string& text) noexcept {
   const std::lock_guard lock(log_mutex_);
   try {
     options_.log(level, text);
   } catch (...) {
     // There is nowhere left to say so.
+  }
+}
+
+void Pool::tell_settled(const Settlement& sent, const Settled& answer) noexcept {
+  if (!options_.on_settled || sent.op == SettleOp::heartbeat) return;
+  const std::lock_guard lock(on_settled_mutex_);
+  try {
+    options_.on_settled(sent, answer);
+  } catch (...) {
+    // As above.
   }
 }
 

@@ -103,6 +103,7 @@ class Pool {
                SteadyTime sent_at);
   void settled_one(const Settlement& sent, const Settled& answer, SteadyTime sent_at);
   void refused(const Settlement& sent, const Error& error);
+  void tell_settled(const Settlement& sent, const Settled& answer) noexcept;
   void undelivered(std::vector<Settlement> batch);
   void missed_heartbeat(Settlement beat);
   static bool is_refusal(ErrorCode code);
@@ -139,6 +140,7 @@ class Pool {
   WorkerStats stats_;
 
   std::mutex log_mutex_;
+  std::mutex on_settled_mutex_;
 };
 
 }  // namespace quern

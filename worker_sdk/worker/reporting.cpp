@@ -132,12 +132,20 @@ void Pool::settled(const std::vector<Settlement>& sent, const std::vector<Settle
                    SteadyTime sent_at) {
   static const Settled unanswered{
       .problem = Error{.code = ErrorCode::store_unavailable, .detail = "no answer for this item"}};
+  const auto answer_to = [&](std::size_t i) -> const Settled& {
+    return i < answers.size() ? answers[i] : unanswered;
+  };
+  if (options_.on_settled) {  // before run() can return since nothing is in flight any more
+    for (std::size_t i = 0; i < sent.size(); ++i) {
+      if (is_final(answer_to(i))) tell_settled(sent[i], answer_to(i));
+    }
+  }
   std::vector<std::pair<const Settlement*, const Error*>> refusals;
   std::vector<Settlement> again;
   {
     const std::lock_guard lock(mutex_);
     for (std::size_t i = 0; i < sent.size(); ++i) {
-      const Settled& answer = i < answers.size() ? answers[i] : unanswered;
+      const Settled& answer = answer_to(i);
       if (is_final(answer)) {
         settled_one(sent[i], answer, sent_at);
       } else if (is_refusal(answer.problem->code)) {
@@ -168,7 +176,7 @@ void Pool::settled_one(const Settlement& sent, const Settled& answer, SteadyTime
   if (found == attempts_.end()) return;  // finished meanwhile
   Attempt& attempt = *found->second;
   if (answer.problem) {
-    attempt.lost = true;
+    attempt.lost = answer.problem;
     attempt.stop_now();
     watch_from(SteadyTime::min());
     return;
@@ -181,6 +189,7 @@ void Pool::settled_one(const Settlement& sent, const Settled& answer, SteadyTime
 void Pool::refused(const Settlement& sent, const Error& error) {
   log(LogLevel::error, "task " + sent.id + ": its report was refused: " + error.detail);
   if (sent.op == SettleOp::heartbeat) return;
+  if (sent.op != SettleOp::complete) tell_settled(sent, {.id = sent.id, .problem = error});
   const std::lock_guard lock(mutex_);
   --in_flight_;
   if (sent.op == SettleOp::complete) {

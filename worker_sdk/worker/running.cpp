@@ -19,6 +19,12 @@ void Pool::run_handlers() {
     const auto took = steady_clock::now() - began;
     lock.lock();
     prefetch_.handler_took(took);
+    if (attempt->lost && options_.on_settled) {
+      const Settled answer{.id = attempt->task.id, .problem = attempt->lost};
+      lock.unlock();
+      tell_settled(outcome, answer);
+      lock.lock();
+    }
     finish(*attempt, std::move(outcome));
     done = std::move(attempt);
   }

@@ -12,6 +12,17 @@
 namespace quern {
 namespace {
 
+// `function`, called once at a time by whoever has the copy; none stays none.
+template <typename... Arguments>
+void call_one_at_a_time(std::function<void(Arguments...)>& function) {
+  if (!function) return;
+  function = [inner = std::move(function),
+              mutex = std::make_shared<std::mutex>()](Arguments... arguments) {
+    const std::lock_guard lock(*mutex);
+    inner(arguments...);
+  };
+}
+
 // Each queue once: two groups that share one would not be apart.
 void check_groups(const WorkerOptions& options) {
   std::set<std::string> names(options.queues.begin(), options.queues.end());
@@ -28,13 +39,9 @@ void check_groups(const WorkerOptions& options) {
 Worker::Worker(Client& client, WorkerOptions options) {
   check_groups(options);
   const std::vector<QueueGroup> bulkheads = std::exchange(options.bulkheads, {});
-  // One call at a time over all of them, as promised.
-  if (options.log && !bulkheads.empty()) {
-    options.log = [log = std::move(options.log), mutex = std::make_shared<std::mutex>()](
-                      LogLevel level, std::string_view text) {
-      const std::lock_guard lock(*mutex);
-      log(level, text);
-    };
+  if (!bulkheads.empty()) {  // over all of them, as promised
+    call_one_at_a_time(options.log);
+    call_one_at_a_time(options.on_settled);
   }
   pools_.push_back(std::make_unique<Pool>(client, options));
   for (const QueueGroup& group : bulkheads) {

@@ -5,10 +5,11 @@
 //   worker.handle("send", [](quern::Context& context) { send(context.payload()); });
 //   worker.run_until_signal();
 //
-// Shape    One thread leases for all; `concurrency` threads run handlers; one more sends heartbeats,
+// Shape    One thread leases for all; `concurrency` threads run handlers; one more sends
+// heartbeats,
 //          and one watches the clock. While tasks keep coming, results travel with the next lease
-//          call: one round trip. Handlers that are quicker than that find the next tasks at hand: at
-//          most `concurrency` more are leased ahead, and what has not started within a second is
+//          call: one round trip. Handlers that are quicker than that find the next tasks at hand:
+//          at most `concurrency` more are leased ahead, and what has not started within a second is
 //          released, so that another worker can have it.
 // Threads  Handlers run on several threads at once. stop() and stats() from any thread.
 // Promises A task is completed only after its handler returned (late acknowledgement). Its lease is
@@ -62,6 +63,12 @@ struct WorkerOptions {
   // Called from several threads, one call at a time. What it throws is ignored. Default: warnings
   // and errors to standard error.
   std::function<void(LogLevel, std::string_view)> log = {};
+  // Told how the server answered the report about a task: its new state; or a problem, when the
+  // report came too late (the lease was lost, the task cancelled) or was refused. When a heartbeat
+  // has said so already, nothing is reported, and `sent` is what would have been. Not told:
+  // heartbeats, lost tasks whose handler had not started, and reports that the server has not
+  // answered when run() returns. Called as `log` is. Reports wait for it: be quick.
+  std::function<void(const Settlement& sent, const Settled& answer)> on_settled = {};
 };
 
 struct WorkerStats {
