@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -28,6 +29,16 @@ void warn_if_open(const std::string& path) {
   }
 }
 
+// What a header field can't carry would be an error of the client, which knows no names.
+void check_token(const std::string& token, const std::string& origin) {
+  const bool plain =
+      std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c < '\x7F'; });
+  if (!plain) {
+    throw UsageError(origin +
+                     ": a token has no spaces, line breaks or other than ASCII characters");
+  }
+}
+
 std::string token_from(const std::string& path) {
   std::ifstream file(path);
   std::string token;
@@ -36,6 +47,7 @@ std::string token_from(const std::string& path) {
   if (token.empty()) {
     throw UsageError("token file " + path + ": cannot read a token from its first line");
   }
+  check_token(token, "token file " + path);
   warn_if_open(path);
   return token;
 }
@@ -85,7 +97,11 @@ Connection resolve_connection(const ConnectionFlags& flags) {
   Source source = without_flags(flags);
   Connection& connection = source.connection;
   if (!flags.token_file.empty()) source.token_file = flags.token_file;
-  if (!source.token_file.empty()) connection.token = token_from(source.token_file);
+  if (source.token_file.empty()) {
+    check_token(connection.token, "QUERN_TOKEN");
+  } else {
+    connection.token = token_from(source.token_file);
+  }
   if (!flags.ca_file.empty()) connection.ca_file = flags.ca_file;
   return connection;
 }

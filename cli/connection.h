@@ -2,6 +2,7 @@
 //
 // Order    For each: the flag; a profile that was named by --profile; the environment; the
 //          default profile (QUERN_PROFILE, else the file's own); what is built in.
+//          --server and --profile exclude each other.
 //          A profile's token and CA file go only to the profile's own server.
 // Errors   UsageError.
 #pragma once

@@ -4,6 +4,7 @@
 #include <iostream>
 #include <memory>
 
+#include "advice.h"
 #include "commands/commands.h"
 #include "commands/dead_count.h"
 #include "commands/options.h"
@@ -25,7 +26,8 @@ ExitCode discard(Session& session, Discard& options) {
   DeadFilter filter = options.flags.finish(options.ids, "dead discard");
   if (!options.yes) {
     const DeadCount count = count_dead(session, options.queue, options.flags, filter);
-    if (count.tasks == 0) return nothing_to_do(session, "discarded");
+    if (count.tasks == 0 && filter.ids.empty()) return nothing_to_do(session, "discarded");
+    if (count.tasks == 0) return show_acted(session, "discarded", 0, filter, options.queue);
     if (!confirm("discards " + tasks_text(count.tasks) + " of the dead-letter queue of " +
                  printable(options.queue) + " for good")) {
       return exit_refused;
@@ -34,8 +36,7 @@ ExitCode discard(Session& session, Discard& options) {
   }
   const std::uint64_t discarded =
       session.ask([&](Client& client) { return client.dead_discard(options.queue, filter); });
-  print_count(session, "discarded", discarded);
-  return exit_ok;
+  return show_acted(session, "discarded", discarded, filter, options.queue);
 }
 
 void add_dead_discard_to(CLI::App& dead, Session& session) {
@@ -66,8 +67,9 @@ void print_lines(std::ostream& out, std::string_view text) {
 ExitCode show(Session& session, const std::string& id) {
   const Task task = session.ask([&](Client& client) { return client.get(id); });
   if (task.state != TaskState::dead) {
-    std::cerr << "qctl: task " << printable(task.id) << " is not dead but " << to_string(task.state)
-              << "; qctl get shows it\n";
+    print_failure(session.json, to_string(ErrorCode::not_dead),
+                  "task " + task.id + " is not dead but " + std::string(to_string(task.state)) +
+                      "; qctl get shows it");
     return exit_refused;
   }
   if (session.json) {

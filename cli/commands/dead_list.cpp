@@ -71,9 +71,10 @@ ExitCode list_dead(Session& session, DeadList& options) {
   } while (!page.cursor.empty() && !more && (filtered || shown < wanted));
   listing.finish(filtered ? "No dead tasks match." : "No dead tasks.");
   if (filtered && more) {
-    std::cerr << "There is more: a higher --limit, or --all\n";
+    std::cerr << (session.json ? "{\"more\":true}\n"
+                               : "There is more: a higher --limit, or --all\n");
   } else if (!page.cursor.empty()) {
-    std::cerr << "There is more: --cursor " << page.cursor << ", or --all\n";
+    say_more(session, page.cursor);
   }
   return exit_ok;
 }

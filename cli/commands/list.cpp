@@ -15,6 +15,11 @@ struct List {
   PageFlags page;
 };
 
+// A list of what is in no queue is empty, too: a mistyped name must not look like a drained queue.
+void check_queue(Session& session, const std::string& name) {
+  if (!name.empty()) session.ask([&](Client& client) { return client.queue(name); });
+}
+
 ExitCode list(Session& session, List& options) {
   if (options.query.queue.empty() && options.query.correlation_id.empty()) {
     throw UsageError("list needs --queue or --correlation-id");
@@ -24,7 +29,9 @@ ExitCode list(Session& session, List& options) {
       session, options.page, "No tasks.",
       [&](const PageOptions& page) {
         options.query.page = page;
-        return session.ask([&](Client& client) { return client.list(options.query); });
+        auto answer = session.ask([&](Client& client) { return client.list(options.query); });
+        if (answer.items.empty() && page.cursor.empty()) check_queue(session, options.query.queue);
+        return answer;
       },
       tasks_table(!options.query.queue.empty()), add_task_row);
 }

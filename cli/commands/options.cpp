@@ -94,10 +94,11 @@ CLI::Option* add_choice(CLI::App& app, const std::string& name, std::string& val
   return app.add_option(name, value, description)->check(is_choice)->type_name(joined);
 }
 
-void add_patience(CLI::App& app, Duration& patience) {
-  add_duration(app, "--patience", patience,
-               "How long to wait for a server that is away, starting again or full (default: " +
-                   exact_text(patience) + ")");
+CLI::Option* add_patience(CLI::App& app, Duration& patience) {
+  return add_duration(
+      app, "--patience", patience,
+      "How long to wait for a server that is away, starting again or full (default: " +
+          exact_text(patience) + ")");
 }
 
 void add_colour(CLI::App& app, ColourWhen& when) {

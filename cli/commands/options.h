@@ -31,7 +31,7 @@ CLI::Validator not_empty();
 // For check(): a number that is more than 0.
 CLI::Validator more_than_zero();
 // --patience, for commands that wait on purpose.
-void add_patience(CLI::App& app, Duration& patience);
+CLI::Option* add_patience(CLI::App& app, Duration& patience);
 void add_colour(CLI::App& app, ColourWhen& when);
 // -y, --yes
 void add_yes(CLI::App& app, bool& yes);

@@ -51,6 +51,16 @@ class Listing {
   bool any_ = false;
 };
 
+// That a page ended before the list did, on standard error: so that the list alone is on standard
+// output.
+inline void say_more(const Session& session, const std::string& cursor) {
+  if (session.json) {
+    std::cerr << "{\"next_cursor\":\"" << cursor << "\"}\n";  // a cursor needs no escapes
+  } else {
+    std::cerr << "There is more: --cursor " << cursor << ", or --all\n";
+  }
+}
+
 // `ask(PageOptions)` gets a page of items, of which `add_row(table, item)` makes rows.
 template <typename Ask, typename AddRow>
 ExitCode show_pages(const Session& session, PageFlags page, std::string_view nothing,
@@ -63,7 +73,7 @@ ExitCode show_pages(const Session& session, PageFlags page, std::string_view not
   } while (page.all && !page.options.cursor.empty());
   listing.finish(nothing);
   if (!page.options.cursor.empty()) {
-    std::cerr << "There is more: --cursor " << page.options.cursor << ", or --all\n";
+    say_more(session, page.options.cursor);
   }
   return exit_ok;
 }

@@ -50,8 +50,7 @@ ExitCode redrive_queue(Session& session, Redrive& redrive) {
   }
   const std::uint64_t count = session.ask(
       [&](Client& client) { return client.dead_redrive(queue, filter, redrive.options); });
-  print_count(session, "redriven", count);
-  return exit_ok;
+  return show_acted(session, "redriven", count, filter, queue);
 }
 
 ExitCode redrive(Session& session, Redrive& options) {

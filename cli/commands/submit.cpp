@@ -8,7 +8,7 @@
 #include "commands/commands.h"
 #include "commands/options.h"
 #include "commands/waiting.h"
-#include "patience.h"
+#include "text.h"
 
 namespace quern::cli {
 namespace {
@@ -18,20 +18,26 @@ struct Submit {
   std::string payload = "null";
   std::vector<std::string> metadata;
   Waiting waiting{.timeout = std::nullopt, .patience = default_patience};
+  bool patient = false;  // --patience was given
   BatchOptions batch;
 };
 
-std::string read_all(std::istream& in) {
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+std::string read_all(std::istream& in, const std::string& name) {
+  try {
+    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  } catch (const std::ios_base::failure&) {  // a folder can be opened, but not read
+    throw UsageError("cannot read the payload from " + name);
+  }
 }
 
 // JSON text, @file, or - for standard input.
 std::string read_payload(const std::string& argument) {
-  if (argument == "-") return read_all(std::cin);
+  if (argument == "-") return read_all(std::cin, "standard input");
   if (!argument.starts_with('@')) return argument;
-  std::ifstream file(argument.substr(1), std::ios::binary);
-  if (!file) throw UsageError("cannot read the payload from " + argument.substr(1));
-  return read_all(file);
+  const std::string path = argument.substr(1);
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw UsageError("cannot read the payload from " + path);
+  return read_all(file, path);
 }
 
 void read_metadata(const std::vector<std::string>& pairs, NewTask& task) {
@@ -40,19 +46,51 @@ void read_metadata(const std::vector<std::string>& pairs, NewTask& task) {
     if (equals == std::string::npos) {
       throw UsageError("--metadata " + pair + ": write it as name=value");
     }
-    task.metadata[pair.substr(0, equals)] = pair.substr(equals + 1);
+    const std::string name = pair.substr(0, equals);
+    if (!task.metadata.emplace(name, pair.substr(equals + 1)).second) {
+      throw UsageError("--metadata " + pair + ": there is another value for " + name);
+    }
   }
 }
 
 // Whatever ends the waiting, the person learns the id of what is on the server.
-ExitCode wait_for_submitted(Session& session, const std::string& id, const Waiting& waiting) {
+ExitCode wait_for_submitted(Session& session, Waiter& waiter, const std::string& id,
+                            const Waiting& waiting) {
+  // Also when it is Ctrl-C or a signal.
+  if (!session.json) {
+    std::cerr << "Submitted " << id << "; waiting up to " << exact_text(*waiting.timeout)
+              << std::endl;
+  }
   try {
-    return show_waited(session, wait_for(session, id, waiting), waiting);
+    return show_waited(session, waiter.wait_for(id), waiting);
   } catch (const ApiError& error) {
     Error told = error.error();
     told.detail = "task " + id + " is submitted, but waiting for it failed: " + told.detail;
     throw ApiError(std::move(told));
   }
+}
+
+void say_if_replayed(const Session& session, const Task& task) {
+  if (task.replayed && !session.json) {
+    std::cerr << "This idempotency key was used before; nothing new was submitted.\n";
+  }
+}
+
+// A person waits for the answer; or, with --wait or --patience, on purpose for the server.
+ExitCode submit_one(Session& session, const Submit& options) {
+  const Waiting& waiting = options.waiting;
+  Task task;
+  if (waiting.timeout || options.patient) {
+    Waiter waiter(session, waiting);
+    task = waiter.submit(options.task);
+    say_if_replayed(session, task);
+    if (waiting.timeout) return wait_for_submitted(session, waiter, task.id, waiting);
+  } else {
+    task = session.ask([&](Client& client) { return client.submit(options.task); });
+    say_if_replayed(session, task);
+  }
+  std::cout << (session.json ? one_line(to_json(task)) : task.id) << '\n';
+  return exit_ok;
 }
 
 ExitCode submit(Session& session, Submit& options) {
@@ -65,13 +103,7 @@ ExitCode submit(Session& session, Submit& options) {
   }
   if (options.task.type.empty()) throw UsageError("submit: name the type of the task");
   options.task.payload = read_payload(options.payload);
-  const Task task = session.ask([&](Client& client) { return client.submit(options.task); });
-  if (task.replayed && !session.json) {
-    std::cerr << "This idempotency key was used before; nothing new was submitted.\n";
-  }
-  if (options.waiting.timeout) return wait_for_submitted(session, task.id, options.waiting);
-  std::cout << (session.json ? one_line(to_json(task)) : task.id) << '\n';
-  return exit_ok;
+  return submit_one(session, options);
 }
 
 void add_batch(CLI::App& command, BatchOptions& batch,
@@ -133,7 +165,7 @@ void add_submit(CLI::App& app, Session& session) {
       ->allow_extra_args(false);
   CLI::Option* wait = add_duration(*command, "--wait", options->waiting.timeout,
                                    "Wait so long for the task to finish, then show it");
-  add_patience(*command, options->waiting.patience);
+  CLI::Option* patience = add_patience(*command, options->waiting.patience);
   add_batch(*command, options->batch, {payload, key, wait});
   add_examples(
       *command,
@@ -145,7 +177,8 @@ void add_submit(CLI::App& app, Session& session) {
       "\nA batch may be run again after any kind of end: the idempotency key of a line is\n"
       "made of --key-prefix, the line's number and everything that its task says, so what\n"
       "is on the server already is not submitted twice.\n");
-  command->callback([&session, options] {
+  command->callback([&session, options, patience] {
+    options->patient = patience->count() != 0;
     session.action = [&session, options] { return submit(session, *options); };
   });
 }

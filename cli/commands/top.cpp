@@ -52,11 +52,12 @@ ExitCode top(Session& session, Duration interval) {
   Watch watch(options, interval);
   const Look look = session.look();
   int ended_by = 0;
+  std::optional<ApiError> error;
   {
     Screen screen;
     std::jthread looking([&](const std::stop_token& stop) { watch.run_until(stop); });
     View view;
-    for (Key key; key.kind != Key::quit; ended_by = key.signal) {
+    for (Key key; key.kind != Key::quit && !watch.error(); ended_by = key.signal) {
       const TerminalSize size = screen.size();
       apply(key, view, rows_visible(size.rows));
       screen.draw(draw_frame(watch.snapshot(), view, session.connection().server, look, size));
@@ -64,8 +65,11 @@ ExitCode top(Session& session, Duration interval) {
       key = screen.read_key(std::chrono::milliseconds{200});
     }
     looking.request_stop();
-    looking.detach();  // it may hang in a call to a server that does not answer
+    error = watch.error();
+    // Without an error it may hang in a call to a server that does not answer.
+    if (!error) looking.detach();
   }
+  if (error) throw ApiError(*error);
   // The detached thread uses what would be destroyed.
   std::cout.flush();
   ::_exit(ended_by == 0 ? exit_ok : exit_signal_base + ended_by);

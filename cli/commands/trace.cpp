@@ -4,6 +4,7 @@
 #include <iostream>
 #include <memory>
 
+#include "advice.h"
 #include "commands/commands.h"
 #include "commands/options.h"
 #include "quern/protocol/task_id.h"
@@ -36,7 +37,8 @@ ExitCode trace(Session& session, std::string correlation_id, bool everything) {
     tasks = tasks_of(session, correlation_id);
   }
   if (tasks.empty()) {
-    std::cerr << "qctl: no task has the correlation id " << printable(correlation_id) << '\n';
+    print_failure(session.json, to_string(ErrorCode::task_not_found),
+                  "no task has the correlation id " + correlation_id);
     return exit_not_found;
   }
   const TraceTree tree(tasks);

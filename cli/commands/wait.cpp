@@ -4,7 +4,6 @@
 #include "commands/commands.h"
 #include "commands/options.h"
 #include "commands/waiting.h"
-#include "patience.h"
 
 namespace quern::cli {
 namespace {
@@ -29,7 +28,7 @@ void add_wait(CLI::App& app, Session& session) {
   add_examples(*command, "  qctl wait \"$(qctl submit report)\" --timeout 10m && echo done\n");
   command->callback([&session, options] {
     session.action = [&session, options] {
-      const Task task = wait_for(session, options->id, options->waiting);
+      const Task task = Waiter(session, options->waiting).wait_for(options->id);
       return show_waited(session, task, options->waiting);
     };
   });

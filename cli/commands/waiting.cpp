@@ -1,13 +1,15 @@
 #include "commands/waiting.h"
 
 #include <algorithm>
+#include <iomanip>
 #include <iostream>
+#include <random>
+#include <sstream>
 #include <thread>
 #include <utility>
 
 #include "advice.h"
 #include "commands/task_text.h"
-#include "patience.h"
 #include "quern/protocol/limits.h"
 #include "text.h"
 
@@ -21,53 +23,59 @@ constexpr Duration ask_pause{500};
 
 using Clock = Patience::Clock;
 
-class Waiter {
- public:
-  Waiter(Session& session, const Waiting& waiting)
-      : session_(session),
-        client_(session.patient_client_options(waiting.patience)),
-        until_(Clock::now() +
-               std::min(waiting.timeout.value_or(limits::ten_years), limits::ten_years)),
-        patience_(
-            waiting.patience, until_,
-            notice_on_stderr(session.json, std::min(waiting.patience,
-                                                    waiting.timeout.value_or(waiting.patience)))) {}
-
-  Task wait_for(const std::string& id) {
-    Task task = first_look(id);
-    while (!is_terminal(task.state)) {
-      const Clock::time_point asked = Clock::now();
-      const auto left = std::chrono::duration_cast<Duration>(until_ - asked);
-      if (left <= Duration{0}) break;
-      task = patience_.ask([&] { return client_.wait(id, std::min(left, slice_max)); });
-      if (!is_terminal(task.state) && Clock::now() - asked < ask_pause) {
-        std::this_thread::sleep_until(std::min(asked + ask_pause, until_));
-      }
-    }
-    return task;
-  }
-
- private:
-  // Not a long poll: so a silence is the server's.
-  Task first_look(const std::string& id) {
-    std::string text = session_.json ? "" : session_.slow_text();
-    return patience_.ask([&] {
-      const SlowNotice notice(std::exchange(text, ""));
-      return client_.get(id);
-    });
-  }
-
-  Session& session_;
-  Client client_;
-  const Clock::time_point until_;
-  Patience patience_;
-};
+// For a task without a key of its own, so that a repeat finds what an answer that was lost had
+// made.
+std::string random_key() {
+  std::random_device random;
+  std::ostringstream key;
+  key << "qctl:" << std::hex << std::setfill('0');
+  for (int i = 0; i < 4; ++i) key << std::setw(8) << random();
+  return key.str();
+}
 
 }  // namespace
 
-Task wait_for(Session& session, const std::string& id, const Waiting& waiting) {
-  session.client();  // an address that is none is a usage error
-  return Waiter(session, waiting).wait_for(id);
+Waiter::Waiter(Session& session, const Waiting& waiting)
+    : session_(session),
+      client_((session.client(),  // an address that is none is a usage error
+               session.patient_client_options(waiting.patience))),
+      until_(Clock::now() +
+             std::min(waiting.timeout.value_or(limits::ten_years), limits::ten_years)),
+      patience_(waiting.patience, until_,
+                notice_on_stderr(session.json, std::min(waiting.patience, waiting.timeout.value_or(
+                                                                              waiting.patience)))) {
+}
+
+// Not a long poll: so a silence is the server's.
+template <typename Call>
+auto Waiter::first_ask(const Call& call) {
+  std::string text = session_.json ? "" : session_.slow_text();
+  return patience_.ask([&] {
+    const SlowNotice notice(std::exchange(text, ""));
+    return call();
+  });
+}
+
+Task Waiter::submit(NewTask task) {
+  const bool own_key = task.idempotency_key.empty();
+  if (own_key) task.idempotency_key = random_key();
+  Task submitted = first_ask([&] { return client_.submit(task); });
+  if (own_key) submitted.replayed = false;  // of our own repeat
+  return submitted;
+}
+
+Task Waiter::wait_for(const std::string& id) {
+  Task task = first_ask([&] { return client_.get(id); });
+  while (!is_terminal(task.state)) {
+    const Clock::time_point asked = Clock::now();
+    const auto left = std::chrono::duration_cast<Duration>(until_ - asked);
+    if (left <= Duration{0}) break;
+    task = patience_.ask([&] { return client_.wait(id, std::min(left, slice_max)); });
+    if (!is_terminal(task.state) && Clock::now() - asked < ask_pause) {
+      std::this_thread::sleep_until(std::min(asked + ask_pause, until_));
+    }
+  }
+  return task;
 }
 
 ExitCode show_waited(Session& session, const Task& task, const Waiting& waiting) {

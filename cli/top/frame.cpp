@@ -134,8 +134,8 @@ std::string totals(const std::vector<QueueRow>& rows, const Look& look) {
 std::string second_line(const Snapshot& seen, const Look& look) {
   if (!seen.trouble.empty()) {
     const std::string since = seen.any ? " for " + duration_text(seen.age) : "";
-    return look.paint(Colour::red,
-                      "No answer" + since + ", trying again: " + printable(seen.trouble));
+    return look.paint(Colour::red, (seen.refused ? "Refused" : "No answer") + since +
+                                       ", trying again: " + printable(seen.trouble));
   }
   if (!seen.any) return "Waiting for the server";
   if (seen.rows.empty()) return "No queues yet: the first task makes one.";

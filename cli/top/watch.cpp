@@ -21,6 +21,7 @@ void Watch::run_until(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     look();
     std::unique_lock lock(mutex_);
+    if (error_) return;
     wake_.wait_for(lock, stop, interval_, [] { return false; });
   }
 }
@@ -32,9 +33,14 @@ Snapshot Watch::snapshot() {
   return seen;
 }
 
+std::optional<ApiError> Watch::error() {
+  const std::lock_guard lock(mutex_);
+  return error_;
+}
+
 void Watch::look() {
   std::vector<Queue> queues;
-  std::string trouble;
+  std::optional<ApiError> failed;
   try {
     PageOptions page{.limit = 1'000};
     do {
@@ -43,11 +49,14 @@ void Watch::look() {
       page.cursor = answer.next_cursor;
     } while (!page.cursor.empty());
   } catch (const ApiError& error) {
-    trouble = error.detail();
+    failed = error;
   }
   const std::lock_guard lock(mutex_);
-  snapshot_.trouble = trouble;
-  if (trouble.empty()) take(std::move(queues));
+  snapshot_.trouble = failed ? failed->detail() : "";
+  snapshot_.refused = failed && !failed->is_transient();
+  if (!failed) return take(std::move(queues));
+  // Later it may be a proxy in front of a server that starts again, or a token that is renewed.
+  if (snapshot_.refused && !snapshot_.any) error_ = failed;
 }
 
 void Watch::take(std::vector<Queue> queues) {

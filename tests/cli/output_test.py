@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import unittest
 
 from programs import QCTL, FakeServer, Server, environment, run
@@ -128,6 +129,64 @@ class OutputTest(unittest.TestCase):
                                 "--retention", "default")[0]
             self.assertEqual((after["lease_ms"], after["retention_ms"]), (60_000, 86_400_000))
             self.assertIsNone(after["ttl_ms"])
+
+    def test_with_json_what_is_not_there_or_not_dead_is_one_object(self):
+        with Server() as server:
+            id = server.json("submit", "t", "-q", "w")[0]["id"]
+            for arguments, code, status in ((["dead", "show", id], "not_dead", 1),
+                                            (["trace", "nope"], "task_not_found", 3),
+                                            (["list", "-q", "nope"], "queue_not_found", 3)):
+                with self.subTest(arguments):
+                    self.assertEqual(self.error_of(*arguments, status=status,
+                                                   QUERN_SERVER=server.url), code)
+
+    def test_with_json_the_next_cursor_is_an_object_on_standard_error(self):
+        with Server() as server:
+            for queue in ("a", "b"):
+                server.qctl("submit", "t", "-q", queue)
+                server.qctl("submit", "t", "-q", "w")
+            for command in (["queues"], ["list", "-q", "w"]):
+                first = server.qctl(*command, "--limit", "1", "--json")
+                more = json.loads(first.stderr)
+                self.assertEqual(list(more), ["next_cursor"])
+                second = server.qctl(*command, "--json", "--cursor", more["next_cursor"])
+                self.assertNotEqual(json.loads(first.stdout),
+                                    json.loads(second.stdout.splitlines()[0]))
+                self.assertEqual(second.stderr, "")
+
+    def test_with_json_dead_letters_that_are_not_shown_are_one_object(self):
+        def answer(*_):
+            return 200, {"tasks": [{**TASK, "state": "dead"}] * 2, "next_cursor": "next"}
+        with FakeServer(answer) as server:
+            for flags, said in ((["--limit", "2"], {"next_cursor": "next"}),
+                                (["--limit", "1", "--type", "t"], {"more": True})):
+                done = run("dead", "list", "w", *flags, "--json", QUERN_SERVER=server.url)
+                self.assertEqual(json.loads(done.stderr), said)
+
+    def test_a_list_of_a_queue_that_is_not_there_is_not_an_empty_one(self):
+        with Server() as server:
+            server.qctl("queue", "set", "empty", "--lease", "1m")
+            self.assertEqual(server.qctl("list", "-q", "empty").stdout, "No tasks.\n")
+            mistyped = server.qctl("list", "-q", "nope", status=3)
+            self.assertEqual(mistyped.stdout, "")
+            self.assertIn("nope", mistyped.stderr)
+
+    def test_a_token_that_cannot_be_one_is_named_by_where_it_is_from(self):
+        said = run("queues", QUERN_TOKEN="s3cret b\nc", status=2).stderr
+        self.assertIn("QUERN_TOKEN: a token has no spaces", said)
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write("s3cret b")
+            file.flush()
+            said += run("queues", "--token-file", file.name, status=2).stderr
+            self.assertIn(file.name, said)
+        self.assertNotIn("s3cret", said)
+
+    def test_mistakes_in_a_submit_are_named(self):
+        for arguments, said in ((["@/"], "cannot read the payload from /\n"),
+                                (["-m", "x=1", "-m", "x=2"], "--metadata x=2: there is another"),
+                                (["--server", "http://127.0.0.1:1", "--profile", "p"],
+                                 "--server and --profile exclude each other")):
+            self.assertIn(said, run("submit", "t", *arguments, status=2).stderr)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import tempfile
 import threading
 import unittest
@@ -126,6 +127,57 @@ class PatienceTest(unittest.TestCase):
         self.assertEqual(bar.status(), 0)
         self.assertNotIn(b"no answer", bar.seen)
         self.assertIn(b"Submitted 2 tasks", bar.seen)
+
+    def test_a_submit_that_waits_rides_through_an_absence_and_submits_once(self):
+        server = self.enterContext(Server())
+        server.kill()
+        waiting = server.start("submit", "t", "-q", "w", "--wait", "10m")
+        said = self.reading(waiting)
+        patient = server.start("submit", "t", "-q", "other", "--patience", "10m", "--json")
+        self.addCleanup(lambda: (patient.kill(), patient.communicate()))
+        eventually(lambda: "trying again for up to 5m" in said(), "a notice on standard error")
+        self.assertIsNone(patient.poll())
+        server.start_again()
+        out, err = patient.communicate(timeout=30)
+        self.assertEqual((patient.returncode, err), (0, ""))
+        self.assertEqual(json.loads(out)["queue"], "other")
+        worker = server.start("work", "-q", "w", "--", "true")
+        self.addCleanup(lambda: (worker.kill(), worker.communicate()))
+        self.assertEqual(waiting.wait(30), 0)
+        counts = {queue["name"]: queue["counts"] for queue in server.json("queues")}
+        self.assertEqual((counts["w"]["succeeded"], counts["other"]["ready"]), (1, 1))
+
+    def test_a_submit_waits_for_a_full_queue_and_repeats_with_one_key(self):
+        keys = []
+
+        def answer(method, target, body):
+            if method == "GET":
+                return 200, {**TASK, "state": "succeeded"}
+            keys.append(json.loads(body)["idempotency_key"])
+            return (202, TASK) if len(keys) == 5 else problem(429, "queue_full", "no room")
+        server = self.enterContext(FakeServer(answer))
+        for flags in (["--wait", "10m"], ["--patience", "10m"]):
+            keys.clear()
+            run("submit", "t", *flags, QUERN_SERVER=server.url)
+            self.assertEqual((len(keys), len(set(keys))), (5, 1))
+
+    def test_a_submit_gives_up_when_its_time_is_over(self):
+        with Server() as gone:
+            url = gone.url
+        for flags in (["--wait", "300ms"], ["--patience", "300ms"],
+                      ["--wait", "10m", "--patience", "300ms"]):
+            done = run("submit", "t", *flags, QUERN_SERVER=url, status=4)
+            self.assertIn("cannot connect", done.stderr)
+
+    def test_ctrl_c_while_a_submit_waits_leaves_the_id_behind(self):
+        server = self.enterContext(Server())
+        waiting = server.start("submit", "t", "-q", "w", "--wait", "10m")
+        said = self.reading(waiting)
+        eventually(lambda: "; waiting up to 10m" in said(), "what is waited for")
+        waiting.send_signal(signal.SIGINT)
+        self.assertEqual(waiting.wait(30), -signal.SIGINT)
+        id = server.json("list", "-q", "w")[0]["id"]
+        self.assertEqual(said(), f"Submitted {id}; waiting up to 10m\n")
 
 
 if __name__ == "__main__":

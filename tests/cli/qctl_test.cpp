@@ -1,5 +1,5 @@
-// qctl against a server that answers what the test wants; tests/blackbox has it against the real
-// one.
+// qctl against a server that answers what the test wants; qctl_quernd_test.cpp and the Python tests
+// beside it have it against the real one.
 #include <doctest/doctest.h>
 
 #include "fake_server.h"

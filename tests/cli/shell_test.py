@@ -4,7 +4,7 @@ import re
 import subprocess
 import unittest
 
-from programs import QCTL, environment
+from programs import QCTL, FakeServer, environment
 
 
 def run(*arguments):
@@ -82,7 +82,13 @@ class ShellTest(unittest.TestCase):
                 self.assertIn("Examples:\n  ", text, path)
 
     def test_a_pipe_gets_no_colours_unless_they_are_asked_for(self):
-        self.assertNotIn("\x1b", run("--help"))
+        queue = {"name": "w", "counts": {"dead": 1}}
+        with FakeServer(lambda *_: (200, {"queues": [queue], "next_cursor": None})) as server:
+            for flags, coloured in (([], False), (["--color", "auto"], False),
+                                    (["--color", "always"], True)):
+                out = run("queues", *flags, "--server", server.url)
+                self.assertIn("QUEUE", out)
+                self.assertEqual("\x1b" in out, coloured, flags)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """qctl as a person sees it: through a pseudo-terminal."""
 
+import json
 import os
 import tempfile
 import unittest
 
-from programs import Server, Terminal, eventually
+from programs import FakeServer, Server, Terminal, eventually
+from servers_test import TASK
 
 
 class TerminalTest(unittest.TestCase):
@@ -165,7 +167,7 @@ class TerminalTest(unittest.TestCase):
         self.assertIn(b"QUEUE", plain.seen)
         self.assertNotIn("\x1b", self.server.qctl("queues").stdout)
 
-    def test_a_batch_has_a_bar_and_ctrl_c_says_how_to_go_on(self):
+    def test_ctrl_c_in_a_batch_says_how_to_go_on(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         fifo = os.path.join(folder.name, "endless")
@@ -178,6 +180,60 @@ class TerminalTest(unittest.TestCase):
             batch.send("\x03")
             self.assertEqual(batch.status(), 130)
         self.assertIn(b"Lines 1 to 1000 are on the server", batch.seen)
+
+    def test_ids_that_name_no_dead_task_are_said_and_are_exit_3(self):
+        self.dead("t", "t")
+        first, second = (task["id"] for task in self.server.json("dead", "list", "w"))
+        live = self.server.json("submit", "t", "-q", "w")[0]["id"]
+        for command in (["dead", "redrive", "w", live], ["dead", "discard", "w", live, "--yes"]):
+            done = self.server.qctl(*command, status=3)
+            self.assertIn("0 tasks\n", done.stdout)
+            self.assertIn("1 of the 1 id named no task", done.stderr)
+        asked = self.terminal("dead", "discard", "w", live)
+        self.assertEqual(asked.status(), 3)
+        self.assertNotIn(b"[y/N]", asked.seen)
+        done = self.server.qctl("dead", "discard", "w", first, live, "--yes", "--json", status=3)
+        self.assertEqual(json.loads(done.stdout), {"discarded": 1})
+        self.assertEqual(json.loads(done.stderr)["code"], "task_not_found")
+        done = self.server.qctl("dead", "redrive", "w", second, second)
+        self.assertEqual((done.stdout, done.stderr), ("Redriven 1 task\n", ""))
+
+    def test_the_question_about_ids_is_of_those_that_are_dead(self):
+        self.dead("t", "t", "t")
+        ids = [task["id"] for task in self.server.json("dead", "list", "w")]
+        live = self.server.json("submit", "t", "-q", "w")[0]["id"]
+        asked = self.terminal("dead", "discard", "w", ids[0], ids[1], ids[1], live)
+        asked.read_until("discards 2 tasks of the dead-letter queue of w for good. Continue?")
+        asked.send("y\n")
+        self.assertEqual(asked.status(), 3)
+        self.assertEqual([task["id"] for task in self.server.json("dead", "list", "w")], ids[2:])
+
+    def test_the_question_about_ids_does_not_read_the_queue(self):
+        seen = []
+
+        def answer(method, target, _):
+            seen.append(target)
+            dead = {**TASK, "state": "dead", "finished_at": "2026-11-23T09:12:00.000Z"}
+            return (200, {"tasks": [dead], "next_cursor": "endless"}) if "/dead" in target else \
+                (200, {**dead, "queue": "w"})
+        fake = self.enterContext(FakeServer(answer))
+        asked = Terminal("dead", "discard", "w", TASK["id"], QUERN_SERVER=fake.url)
+        self.addCleanup(asked.close)
+        asked.read_until("discards 1 task of")
+        self.assertEqual(seen, ["/queues/w/dead?limit=1", f"/tasks/{TASK['id']}"])
+
+    def test_a_long_count_is_mentioned(self):
+        def answer(method, target, _):
+            more = None if b"counting" in asked.seen else "next"
+            dead = {**TASK, "state": "dead", "finished_at": "2026-11-23T09:12:00.000Z"}
+            return 200, {"tasks": [dead], "next_cursor": more}
+        fake = self.enterContext(FakeServer(answer))
+        asked = Terminal("dead", "discard", "w", "--type", "t", QUERN_SERVER=fake.url)
+        self.addCleanup(asked.close)
+        asked.read_until("qctl: counting the dead tasks that match")
+        asked.read_until("Continue? [y/N]")
+        asked.send("n\n")
+        self.assertEqual(asked.status(), 1)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,11 @@ import os
 import re
 import signal
 import termios
+import threading
 import unittest
 
-from programs import Server, Terminal, eventually
+from programs import FakeServer, Server, Terminal, eventually
+from servers_test import problem
 
 
 def queues_in(frame):
@@ -170,6 +172,32 @@ class TopTest(unittest.TestCase):
         self.server.start_again()
         top.frame_until(lambda frame: frame[1].startswith("1 ready") and queues_in(frame) == ["here"],
                         "it goes on")
+
+    def test_a_first_answer_that_will_not_pass_ends_it(self):
+        for answer, status, said in (
+                (problem(401, "unauthorized", "no token was given"), 1, b"qctl: no token was given"),
+                ((200, "<html>hello</html>"), 4, b"Quern")):
+            with FakeServer(lambda *_: answer) as fake:
+                top = Terminal("top", "--interval", "50ms", QUERN_SERVER=fake.url)
+                self.addCleanup(top.close)
+                self.assertEqual(top.status(), status)
+                shown = top.seen.split(b"\x1b[?1049l")
+                self.assertIn(said, shown[1])  # on the screen that stays
+                self.assertEqual(top.settings(), top.before)
+
+    def test_a_later_refusal_is_not_called_a_silence(self):
+        refuses = threading.Event()
+        fake = self.enterContext(FakeServer(
+            lambda *_: problem(401, "unauthorized", "the token is unknown") if refuses.is_set()
+            else (200, {"queues": [], "next_cursor": None})))
+        top = Terminal("top", "--interval", "50ms", QUERN_SERVER=fake.url)
+        self.addCleanup(top.close)
+        top.read_until("0 queues")
+        refuses.set()
+        top.frame_until(lambda frame: re.match("Refused for .*, trying again: the token", frame[1]),
+                        "what the server says")
+        top.send("q")
+        self.assertEqual(top.status(), 0)
 
 
 if __name__ == "__main__":
