@@ -1,8 +1,7 @@
 // Counts values so that any quantile can be told afterwards, within 1 % and in constant memory.
 //
 // Shape    log-linear, as HdrHistogram: every power of two is cut into 128 buckets of equal width,
-// so
-//          a bucket's width is at most 1/128 of its values. Covers all 64-bit values; 58 KiB.
+//          so a bucket's width is at most 1/128 of its values. Covers all 64-bit values; 58 KiB.
 // Threads  not synchronised.
 // Source   http://hdrhistogram.org, without its configurable range.
 #pragma once

@@ -1,9 +1,8 @@
 // One process at a time on a data directory.
 //
 // Shape    flock(2) on the file `quernd.pid`, which holds the owner's process id as text. The
-// kernel
-//          releases the lock with the process, kill -9 included; the file stays, since to unlink it
-//          would let two processes lock two files of one name.
+//          kernel releases the lock with the process, kill -9 included; the file stays, since to
+//          unlink it would let two processes lock two files of one name.
 // Errors   store_unavailable, naming the process that holds the directory.
 #pragma once
 

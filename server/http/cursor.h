@@ -1,8 +1,7 @@
 // Where a page of a list ended, as the opaque text that its client sends back.
 //
 // Shape    base64url (RFC 4648 section 5, no padding) of a letter for the kind of list and the
-// place
-//          in it. A cursor of one kind of list is refused by another.
+//          place in it. A cursor of one kind of list is refused by another.
 #pragma once
 
 #include <optional>

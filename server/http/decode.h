@@ -1,8 +1,7 @@
 // Request bodies into commands: strict, complete, without side effects.
 //
 // Shape    one function a call of the contract. Bodies are read in one pass, and every field that
-// is
-//          wrong is reported at once.
+//          is wrong is reported at once.
 // Errors   invalid_json; invalid_argument with the pointer of each field (a header's or query
 //          parameter's name, as in /limit); payload_too_large; task_not_found and queue_not_found
 //          for a path that cannot name any.

@@ -1,8 +1,7 @@
 // One connection: reads a request, has it answered, writes the answer, and begins again.
 //
 // Shape    one coroutine, so requests that a client sends without waiting are answered in order,
-// and
-//          read no faster than they are answered.
+//          and read no faster than they are answered.
 // Threads  its io thread only.
 #pragma once
 

@@ -2,7 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <atomic>
+#include <latch>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 using namespace quern;
@@ -33,6 +37,19 @@ struct Circuit {
     return Duration{-1};
   }
 };
+
+// Calls `function()` in many threads at once, and waits for all.
+template <typename Function>
+void in_threads(int count, const Function& function) {
+  std::latch all_ready(count);
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < count; ++i) {
+    threads.emplace_back([&] {
+      all_ready.arrive_and_wait();
+      function();
+    });
+  }
+}
 
 }  // namespace
 
@@ -120,4 +137,66 @@ TEST_CASE("a verdict that throws counts as a failure, and leaves no probe under 
 TEST_CASE("a breaker without threshold or recovery time is refused") {
   CHECK_THROWS_AS(CircuitBreaker({.failure_threshold = 0}), std::invalid_argument);
   CHECK_THROWS_AS(CircuitBreaker({.recovery_time = 0s}), std::invalid_argument);
+}
+
+TEST_CASE("of many threads that come when the recovery time is over, one passes") {
+  constexpr int thread_count = 8;
+  std::atomic<std::chrono::steady_clock::time_point> now{};
+  CircuitBreaker breaker(
+      {.failure_threshold = 1, .recovery_time = 10s, .now = [&] {
+         std::this_thread::yield();  // lets the others come in between, if they can
+         return now.load();
+       }});
+  CHECK_THROWS_AS(breaker.call([] { throw std::runtime_error("down"); }), std::runtime_error);
+  int probes_at_once_max = 0;
+  for (int round = 0; round < 200; ++round) {
+    now = now.load() + 10s;
+    std::atomic<int> probes = 0;
+    std::atomic<int> came = 0;  // probes and refused
+    const auto arrive = [&] {
+      ++came;
+      came.notify_all();
+    };
+    in_threads(thread_count, [&] {
+      try {
+        breaker.call([&] {
+          ++probes;
+          arrive();
+          // The probe is under way for as long as anyone can come beside it.
+          for (int seen = came; seen < thread_count; seen = came) came.wait(seen);
+          throw std::runtime_error("still down");
+        });
+      } catch (const CircuitOpen&) {
+        arrive();
+      } catch (const std::runtime_error&) {
+      }
+    });
+    probes_at_once_max = std::max(probes_at_once_max, probes.load());
+    REQUIRE(probes >= 1);
+    REQUIRE(breaker.state() == CircuitState::open);
+  }
+  CHECK(probes_at_once_max == 1);
+}
+
+TEST_CASE("failures in many threads are all counted, and open the circuit once") {
+  constexpr int thread_count = 8;
+  constexpr int failures_each = 5000;
+  std::atomic<int> opened = 0;
+  CircuitBreaker breaker(
+      {.failure_threshold = thread_count * failures_each + 1, .on_event = [&](CircuitEvent event) {
+         if (event == CircuitEvent::opened) ++opened;
+       }});
+  const auto fail = [&] {
+    try {
+      breaker.call([] { throw std::runtime_error("down"); });
+    } catch (const std::runtime_error&) {
+    }
+  };
+  in_threads(thread_count, [&] {
+    for (int i = 0; i < failures_each; ++i) fail();
+  });
+  CHECK(breaker.state() == CircuitState::closed);
+  fail();
+  CHECK(breaker.state() == CircuitState::open);
+  CHECK(opened == 1);
 }

@@ -1,11 +1,11 @@
-// A worker in ten lines. Try it with a server on this machine:
+// A worker in a few lines. Try it with a server on this machine:
 //
 //   qctl submit greet '"world"' --queue hello --wait 10s
 #include <quern/quern.h>
 
 #include <iostream>
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   quern::Client client({.server = argc > 1 ? argv[1] : "http://127.0.0.1:7480"});
   quern::Worker worker{client, {.queues = {"hello"}, .concurrency = 4}};
   worker.handle("greet", [](quern::Context& context) {
@@ -13,4 +13,7 @@ int main(int argc, char** argv) {
     return R"({"greeted": )" + context.payload() + "}";
   });
   worker.run_until_signal();
+} catch (const quern::ApiError& error) {
+  std::cerr << error.what() << '\n';
+  return 1;
 }

@@ -73,7 +73,8 @@ class Receipts {
 void run(const std::string& server, const std::string& folder) {
   Database database(folder + "/bank.db");
   database.run("CREATE TABLE IF NOT EXISTS accounts (name TEXT PRIMARY KEY, cents INTEGER)");
-  // A task's row may go when nothing can bring the task back: after the queue's retention.
+  // A task's row may go when nothing can bring the task back: it is gone from the server, or has
+  // succeeded or been cancelled. Not while it is dead: a redrive would run it again.
   database.run("CREATE TABLE IF NOT EXISTS done (task TEXT PRIMARY KEY)");
   SqliteOnceStore once_store(database);
   Receipts receipts(folder + "/receipts.txt");

@@ -8,13 +8,11 @@
 //
 //   1. work that can be done any number of times: reading, parsing, computing;
 //   2. the effect, inside SearchIndex::once(): it happens in the same transaction that marks the
-//   task
-//      as done, so it happens once, however often the task is delivered;
+//      task as done, so it happens once, however often the task is delivered;
 //   3. submitting the next step. If we die between 2 and 3, the task comes again, finds its mark,
-//   and
-//      submits then; if we die after 3, it submits a second time. The second submit makes no second
-//      task, since Context::submit() gives it the same idempotency key: made of this task's id and
-//      of what is submitted.
+//      and submits then; if we die after 3, it submits a second time. The second submit makes no
+//      second task, since Context::submit() gives it the same idempotency key: made of this task's
+//      id and of what is submitted.
 //
 // Then the handler returns, and only then is the task completed: late acknowledgement.
 namespace pipeline {

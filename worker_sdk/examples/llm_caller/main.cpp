@@ -6,8 +6,7 @@
 //
 //   rate limit   the model says when to come back: Retry with that time
 //   outage       a few failures in a row open the circuit breaker. While it is open, tasks are
-//   given
-//                back without losing an attempt, and the model is left alone
+//                given back without losing an attempt, and the model is left alone
 //   progress     shown on the task after each paragraph
 //
 // The model is a stand-in that this program starts (stand_in.h). The program submits its documents,

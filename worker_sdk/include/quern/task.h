@@ -1,8 +1,7 @@
 // Tasks as programs see them: what is submitted, what comes back.
 //
-// Shape    payload, result, progress and error details are JSON text, passed on byte for byte;
-// bring
-//          the JSON library of your choice. Ids are opaque text.
+// Shape    payload, result, progress and error details are JSON text, passed on byte for byte; the
+//          JSON library is of your choice. Ids are opaque text.
 // Source   docs/openapi.yaml, schemas Task and NewTask: the fields have the same names.
 #pragma once
 

@@ -113,7 +113,8 @@ class Context {
 
   // Submits a follow-up task. It inherits the correlation id unless it has its own. Without an
   // idempotency key it is given one made of this task's id and its own queue, type and payload: the
-  // same follow-up submitted again by a later attempt is the same task.
+  // same follow-up submitted again by a later attempt is the same task, while it is unfinished or
+  // within its queue's idempotency window (a day by default, counted from its creation).
   Task submit(NewTask task);
   std::vector<Task> submit_batch(std::vector<NewTask> tasks);
 

@@ -18,9 +18,8 @@
 //   if (auto done = body.finish(); !done) return std::move(done).error();
 //
 // Shape    A JsonValue is a place whose value comes next: the whole body, one object's current
-// field
-//          or one array's current item. Objects and arrays open on the place that holds them and
-//          borrow it, so they nest as C++ blocks do; loops run to their end, without `break`.
+//          field or one array's current item. Objects and arrays open on the place that holds them
+//          and borrow it, so they nest as C++ blocks do; loops run to their end, without `break`.
 //          What is not read is checked as JSON and skipped.
 // Threads  one body, one thread.
 // Errors   A reading call answers nullopt after recording why. What is not JSON stops everything:

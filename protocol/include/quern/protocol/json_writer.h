@@ -1,8 +1,7 @@
 // Appends JSON to a string: the few calls that our messages need, without an intermediate tree.
 //
 // Shape    compact output; keys in the order of the calls. Commas are put by the writer. It does
-// not
-//          check that the calls nest: that is the caller's.
+//          not check that the calls nest: that is the caller's.
 // Threads  one writer, one thread.
 #pragma once
 
