@@ -180,7 +180,9 @@ ExitCode submit_batch(Session& session, const BatchOptions& options, const NewTa
   }
   const bool well = !failure && unreadable.empty();
   if (!session.json && (well || count != 0)) {
-    std::cout << "Submitted " << tasks_text(count) << std::endl;
+    // Of a batch that is run again, some were there before.
+    std::cout << tasks_text(count) << (count == 1 ? " is" : " are") << " on the server"
+              << std::endl;
   }
   if (well) return exit_ok;
   if (failure) {

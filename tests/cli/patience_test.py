@@ -126,7 +126,7 @@ class PatienceTest(unittest.TestCase):
             bar.read_until("waiting for input for 3 s")
         self.assertEqual(bar.status(), 0)
         self.assertNotIn(b"no answer", bar.seen)
-        self.assertIn(b"Submitted 2 tasks", bar.seen)
+        self.assertIn(b"2 tasks are on the server", bar.seen)
 
     def test_a_submit_that_waits_rides_through_an_absence_and_submits_once(self):
         server = self.enterContext(Server())
