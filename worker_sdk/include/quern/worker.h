@@ -5,10 +5,11 @@
 //   worker.handle("send", [](quern::Context& context) { send(context.payload()); });
 //   worker.run_until_signal();
 //
-// Shape    One thread leases for all; `concurrency` threads run handlers; one more sends heartbeats,
+// Shape    One thread leases for all; `concurrency` threads run handlers; one more sends
+// heartbeats,
 //          and one watches the clock. While tasks keep coming, results travel with the next lease
-//          call: one round trip. Handlers that are quicker than that find the next tasks at hand: at
-//          most `concurrency` more are leased ahead, and what has not started within a second is
+//          call: one round trip. Handlers that are quicker than that find the next tasks at hand:
+//          at most `concurrency` more are leased ahead, and what has not started within a second is
 //          released, so that another worker can have it.
 // Threads  Handlers run on several threads at once. stop() and stats() from any thread.
 // Promises A task is completed only after its handler returned (late acknowledgement). Its lease is
@@ -174,7 +175,8 @@ class Worker {
   void run();
   // The same, and a requested `stop` calls stop(): what a std::jthread runs.
   void run(std::stop_token stop);
-  // The same, and SIGTERM and SIGINT call stop(). A second signal ends the process at once.
+  // The same, and SIGTERM and SIGINT call stop(). A second signal ends the process at once. Several
+  // workers of one process may do so, each in a thread: the first signal stops them all.
   void run_until_signal();
 
   // Leases nothing more, releases what has not started without counting an attempt, and lets
@@ -186,6 +188,8 @@ class Worker {
  private:
   template <typename Function>
   static Handler wrap(Function function) {
+    static_assert(std::is_copy_constructible_v<Function>,
+                  "a handler can be copied: what it captures by move goes into a std::shared_ptr");
     using Returned = std::invoke_result_t<Function&, Context&>;
     if constexpr (std::is_void_v<Returned>) {
       return [function = std::move(function)](Context& context) mutable {
