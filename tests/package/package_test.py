@@ -172,15 +172,17 @@ class Package(unittest.TestCase):
         self.assertFalse(list(build.rglob("quernd")) + list(build.rglob("qctl")))
 
     def test_a_handler_returns_text_or_nothing(self):
-        def compile_handler(body):
+        def compile_handler(body, captures=""):
             run(CXX, "-std=c++20", "-fsyntax-only", f"-I{self.prefix / 'include'}", "-x", "c++", "-",
                 input="#include <quern/json.h>\n#include <quern/quern.h>\n"
                       "void add(quern::Worker& worker) {\n"
-                      f"  worker.handle(\"t\", [](quern::Context& context) {{ (void)context; {body} }});\n}}\n")
+                      f"  worker.handle(\"t\", [{captures}](quern::Context& context) {{ (void)context; {body} }});\n}}\n")
 
         for text in ("", "return std::string(\"1\");", "return std::string_view(\"1\");",
                      "return \"1\";"):
             compile_handler(text)
+        with self.assertRaisesRegex(AssertionError, "a handler can be copied"):
+            compile_handler("", captures="only = std::make_unique<int>(1)")
         with self.assertRaisesRegex(AssertionError, "a handler returns JSON text or nothing"):
             compile_handler("return nlohmann::json(1);")
         with self.assertRaisesRegex(AssertionError, "an effect returns text or nothing"):

@@ -14,6 +14,7 @@
 #include "api_error.h"
 #include "quern/quern.h"
 #include "running_worker.h"
+#include "support/eventually.h"
 
 using namespace std::chrono_literals;
 using namespace quern::test;
@@ -389,24 +390,41 @@ TEST_CASE("a follow-up submitted by every attempt is one task") {
 }
 
 TEST_CASE("a worker that stops leaves no task leased behind") {
+  constexpr std::size_t rounds = 20;
+  constexpr std::size_t per_round = 40;
   Quernd quernd;
   quern::Client client = quernd.client();
-  for (int round = 0; round < 20; ++round) {
+  std::uint64_t succeeded = 0;
+  std::uint64_t released = 0;
+  for (std::size_t round = 0; round < rounds; ++round) {
     quern::Worker worker(client, options_for("q", 8));
     worker.handle("work", [](quern::Context&) {});
+    client.submit_batch(tasks_for("q", per_round / 2));
     Background background(worker);
-    // Tasks arrive while the worker stops: some are in an answer that is under way.
+    // Tasks arrive while the worker stops at full speed: some wait for a handler, some are in an
+    // answer that is under way.
     std::jthread submitter([&] {
-      for (int i = 0; i < 5; ++i) client.submit({.queue = "q", .type = "work"});
+      for (std::size_t i = 0; i < per_round / 2; ++i) client.submit({.queue = "q", .type = "work"});
     });
+    eventually(
+        "the worker consumes", [&] { return worker.stats().leased; },
+        [](std::uint64_t leased) { return leased > 0; });
     background.stop();
+    const quern::WorkerStats stats = worker.stats();
+    CHECK(stats.leased == stats.succeeded + stats.released);
+    succeeded += stats.succeeded;
+    released += stats.released;
   }
+  CHECK(released > 0);
   const quern::QueueCounts counts = client.queue("q").counts;
   CHECK(counts.running == 0);
-  CHECK(counts.ready + counts.succeeded == 100);
-  for (const quern::Task& task : client.list({.queue = "q", .state = TaskState::ready}).items) {
-    CHECK(task.attempts == 0);
-  }
+  CHECK(counts.succeeded == succeeded);
+  CHECK(counts.ready == rounds * per_round - succeeded);
+  const auto ready =
+      client.list({.queue = "q", .state = TaskState::ready, .page = {.limit = rounds * per_round}})
+          .items;
+  CHECK(ready.size() == counts.ready);
+  for (const quern::Task& task : ready) CHECK(task.attempts == 0);
 }
 
 TEST_CASE("a worker ends by SIGTERM and finishes what it was doing") {
@@ -417,4 +435,18 @@ TEST_CASE("a worker ends by SIGTERM and finishes what it was doing") {
   const auto tasks = client.submit_batch(tasks_for("q", 1));
   worker.run_until_signal();
   CHECK(client.get(tasks[0].id).state == TaskState::succeeded);
+}
+
+TEST_CASE("all workers of a process end by one SIGTERM") {
+  Quernd quernd;
+  quern::Client client = quernd.client();
+  quern::Worker first(client, options_for("a", 1));
+  quern::Worker second(client, options_for("b", 1));
+  const auto tasks =
+      client.submit_batch({{.queue = "a", .type = "work"}, {.queue = "b", .type = "work"}});
+  for (quern::Worker* worker : {&first, &second}) worker->handle("work", [](quern::Context&) {});
+  std::jthread first_thread([&] { first.run_until_signal(); });
+  std::jthread second_thread([&] { second.run_until_signal(); });
+  wait_for_all(client, tasks);
+  std::raise(SIGTERM);  // that both threads end is the check
 }

@@ -139,6 +139,43 @@ TEST_CASE("a second signal ends the process at once, whichever the first was") {
   }
 }
 
+TEST_CASE("the first signal stops all that wait for it, and those that come while it does") {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    for (const int number : {SIGINT, SIGTERM}) ::signal(number, SIG_DFL);  // not doctest's
+    ::signal(SIGALRM, SIG_DFL);
+    ::alarm(30);
+    std::atomic<int> called = 0;
+    const auto call = [&] {
+      ++called;
+      called.notify_all();
+    };
+    const auto await_calls = [&](int count) {
+      for (int seen = called; seen != count; seen = called) called.wait(seen);
+    };
+    {
+      const sdk::StopOnSignal first(call);
+      const sdk::StopOnSignal second(call);
+      {
+        const sdk::StopOnSignal gone([] { ::_exit(1); });
+      }
+      ::raise(SIGTERM);
+      await_calls(2);
+      const sdk::StopOnSignal late(call);
+      await_calls(3);
+    }
+    // When all are gone the next one waits for a signal of its own.
+    const sdk::StopOnSignal next(call);
+    if (called != 3) ::_exit(2);
+    ::raise(SIGINT);
+    await_calls(4);
+    ::_exit(0);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+}
+
 TEST_CASE("a log that throws costs its line and nothing else, whichever thread wrote it") {
   FakeQuern quern;
   Client client({.server = quern.server().url(), .timeout = 1s});

@@ -113,29 +113,54 @@ TEST_CASE("heartbeats through a slow network keep the lease") {
 }
 
 TEST_CASE("a worker that is stopped during trouble ends, and what it held comes back") {
-  Setting setting;
-  setting.direct.queue_set("q", quick_retries(100));
-  quern::WorkerOptions options = options_for("q", 2);
-  options.lease = 1s;
-  options.grace = 100ms;
-  HandlerHistory history;
-  std::atomic<bool> go_on = false;
-  const auto handler = [&](quern::Context& context) {
-    if (!history.run(context, [&] { return go_on.load(); })) throw std::runtime_error("stopped");
+  struct Row {
+    Kind trouble;
+    quern::Duration lease;
+    std::uint32_t attempts;  // that the tasks needed in all
   };
-  const auto tasks = setting.direct.submit_batch(tasks_for("q", 2));
-  {
-    quern::Worker worker(setting.client, options);
-    worker.handle("work", handler);
-    Background background(worker);
-    REQUIRE(history.await_running(2));
-    setting.proxy.make(Kind::swallow_request);
-    background.stop();
+  for (const Row& row : {
+           // Nothing gets through: the leases end, and not before may another worker have the
+           // tasks.
+           Row{Kind::swallow_request, 2s, 2},
+           // The releases get through: the tasks are free long before their leases end.
+           Row{Kind::swallow_answer, 1h, 1},
+       }) {
+    CAPTURE(to_string(row.trouble));
+    Setting setting;
+    setting.direct.queue_set("q", quick_retries(100));
+    quern::WorkerOptions options = options_for("q", 2);
+    options.lease = row.lease;
+    options.grace = 100ms;
+    std::atomic<int> errors = 0;
+    options.log = [&](quern::LogLevel level, std::string_view) {
+      if (level == quern::LogLevel::error) ++errors;
+    };
+    HandlerHistory history;
+    std::atomic<bool> go_on = false;
+    const auto handler = [&](quern::Context& context) {
+      if (!history.run(context, [&] { return go_on.load(); })) throw std::runtime_error("stopped");
+    };
+    const auto tasks = setting.direct.submit_batch(tasks_for("q", 2));
+    {
+      quern::Worker worker(setting.client, options);
+      worker.handle("work", handler);
+      Background background(worker);
+      REQUIRE(history.await_running(2));
+      setting.proxy.make(row.trouble);
+      background.stop();
+      CHECK(worker.stats().succeeded + worker.stats().failed + worker.stats().released == 0);
+    }
+    CHECK(errors == 1);  // says that it ends with reports that were not answered
+    go_on = true;
+    options.lease = 60s;
+    quern::Worker next(setting.direct, options);
+    next.handle("work", handler);
+    Background background(next);
+    wait_for_all(setting.direct, tasks);
+    for (const quern::Task& task : tasks) {
+      CHECK(setting.direct.get(task.id).attempts == row.attempts);
+    }
+    CHECK(history.start_count() == 2 * tasks.size());
+    if (row.trouble == Kind::swallow_request) CHECK(history.too_early() == "");
   }
-  go_on = true;
-  quern::Worker next(setting.direct, options);
-  next.handle("work", handler);
-  Background background(next);
-  wait_for_all(setting.direct, tasks);
-  CHECK(history.too_early() == "");
 }

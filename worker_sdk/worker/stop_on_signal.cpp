@@ -6,8 +6,11 @@
 
 #include <array>
 #include <cerrno>
+#include <mutex>
 #include <system_error>
+#include <thread>
 #include <utility>
+#include <vector>
 
 namespace quern::sdk {
 namespace {
@@ -16,9 +19,7 @@ constexpr std::array signals{SIGTERM, SIGINT};
 
 // A signal handler may do little more than write a byte; the thread at the other end does the rest.
 // Masking signals instead would miss threads that the program started before us.
-int pipe_out = -1;
 int pipe_in = -1;
-std::array<struct sigaction, signals.size()> previous;
 
 void wake(char reason) {
   const int saved_errno = errno;
@@ -32,35 +33,99 @@ extern "C" void quern_on_signal(int) {
   wake('s');
 }
 
-void await_signal(const std::function<void()>& on_signal) {
-  char reason = 0;
-  while (::read(pipe_out, &reason, 1) < 0 && errno == EINTR) {
+// What signals concern: the process has them once, whoever waits for them.
+class SignalWatch {
+ public:
+  void add(const std::function<void()>& on_signal) {
+    const std::lock_guard lock(users_mutex_);
+    if (!thread_.joinable()) start();
+    const std::lock_guard calls_lock(calls_mutex_);
+    calls_.push_back(&on_signal);
+    if (signalled_) on_signal();
   }
-  if (reason == 's') on_signal();
+
+  // On return nothing is being called, nor will be.
+  void remove(const std::function<void()>& on_signal) {
+    const std::lock_guard lock(users_mutex_);
+    {
+      const std::lock_guard calls_lock(calls_mutex_);
+      std::erase(calls_, &on_signal);
+      if (!calls_.empty()) return;
+    }
+    end();
+  }
+
+ private:
+  void start() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) {
+      throw std::system_error(errno, std::generic_category(), "pipe");
+    }
+    pipe_out_ = ends[0];
+    pipe_in = ends[1];
+    try {
+      thread_ = std::thread([this] { call_when_signalled(); });
+    } catch (...) {
+      close_pipe();
+      throw;
+    }
+    struct sigaction action {};
+    action.sa_handler = quern_on_signal;
+    action.sa_flags = SA_RESTART;
+    for (const int number : signals) ::sigaddset(&action.sa_mask, number);
+    for (std::size_t i = 0; i < signals.size(); ++i) {
+      ::sigaction(signals[i], &action, &previous_[i]);
+    }
+  }
+
+  void end() {
+    for (std::size_t i = 0; i < signals.size(); ++i) {
+      ::sigaction(signals[i], &previous_[i], nullptr);
+    }
+    wake('e');
+    thread_.join();
+    close_pipe();
+    signalled_ = false;
+  }
+
+  void close_pipe() {
+    ::close(pipe_in);
+    ::close(pipe_out_);
+  }
+
+  void call_when_signalled() {
+    char reason = 0;
+    for (;;) {
+      const ssize_t count = ::read(pipe_out_, &reason, 1);
+      if (count < 0 && errno == EINTR) continue;
+      if (count != 1 || reason != 's') return;
+      const std::lock_guard lock(calls_mutex_);
+      signalled_ = true;
+      for (const auto* on_signal : calls_) (*on_signal)();
+    }
+  }
+
+  std::mutex users_mutex_;  // one comes or goes at a time; taken before the other
+  std::thread thread_;      // while there are users
+  int pipe_out_ = -1;
+  std::array<struct sigaction, signals.size()> previous_;
+  std::mutex calls_mutex_;
+  std::vector<const std::function<void()>*> calls_;
+  bool signalled_ = false;
+};
+
+// Never destroyed: exit() may be called while workers run.
+SignalWatch& signal_watch() {
+  static SignalWatch& watch = *new SignalWatch;
+  return watch;
 }
 
 }  // namespace
 
-StopOnSignal::StopOnSignal(std::function<void()> on_signal) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0)
-    throw std::system_error(errno, std::generic_category(), "pipe");
-  pipe_out = ends[0];
-  pipe_in = ends[1];
-  struct sigaction action {};
-  action.sa_handler = quern_on_signal;
-  action.sa_flags = SA_RESTART;
-  for (const int number : signals) ::sigaddset(&action.sa_mask, number);
-  for (std::size_t i = 0; i < signals.size(); ++i) ::sigaction(signals[i], &action, &previous[i]);
-  thread_ = std::thread([on_signal = std::move(on_signal)] { await_signal(on_signal); });
+StopOnSignal::StopOnSignal(std::function<void()> on_signal) : on_signal_(std::move(on_signal)) {
+  signal_watch().add(on_signal_);
 }
 
-StopOnSignal::~StopOnSignal() {
-  for (std::size_t i = 0; i < signals.size(); ++i) ::sigaction(signals[i], &previous[i], nullptr);
-  wake('e');
-  thread_.join();
-  ::close(pipe_in);
-  ::close(pipe_out);
-}
+StopOnSignal::~StopOnSignal() { signal_watch().remove(on_signal_); }
 
 }  // namespace quern::sdk

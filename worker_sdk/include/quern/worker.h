@@ -181,7 +181,8 @@ class Worker {
   void run();
   // The same, and a requested `stop` calls stop(): what a std::jthread runs.
   void run(std::stop_token stop);
-  // The same, and SIGTERM and SIGINT call stop(). A second signal ends the process at once.
+  // The same, and SIGTERM and SIGINT call stop(). A second signal ends the process at once. Several
+  // workers of one process may do so, each in a thread: the first signal stops them all.
   void run_until_signal();
 
   // Leases nothing more, releases what has not started without counting an attempt, and lets
@@ -193,6 +194,8 @@ class Worker {
  private:
   template <typename Function>
   static Handler wrap(Function function) {
+    static_assert(std::is_copy_constructible_v<Function>,
+                  "a handler can be copied: what it captures by move goes into a std::shared_ptr");
     using Returned = std::invoke_result_t<Function&, Context&>;
     if constexpr (std::is_void_v<Returned>) {
       return [function = std::move(function)](Context& context) mutable {
