@@ -122,6 +122,10 @@ Result<SyncedMark::State> expected_mark(const Files& files, const RocksOptions& 
     mark.error().detail += damage_advice;
     return mark.error();
   }
+  if (Result<void> ok = check_families(files, database_options(options), database_path(options));
+      !ok) {
+    return ok.error();
+  }
   std::unique_ptr<Database> database;
   const rocksdb::Status status = open_database(files, database_options(options), options,
                                                database_path(options), Access::read_only, database);
