@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "quern/client.h"
 #include "support/server.h"
@@ -16,11 +18,17 @@ namespace quern::test {
 
 class Quernd {
  public:
-  Quernd() { start(); }
+  explicit Quernd(std::vector<std::string> flags = {}) : flags_(std::move(flags)) { start(); }
 
   void start() {
-    server_.emplace(ServerOptions{.data = dir_.path(), .port = port_});
+    server_.emplace(ServerOptions{.data = dir_.path(), .port = port_, .flags = flags_});
     port_ = server_->port();
+  }
+  // At the same address, with other flags.
+  void restart(std::vector<std::string> flags) {
+    kill();
+    flags_ = std::move(flags);
+    start();
   }
   void kill() {
     server_->kill();
@@ -35,6 +43,7 @@ class Quernd {
 
  private:
   TempDir dir_;
+  std::vector<std::string> flags_;
   std::uint16_t port_ = 0;
   std::optional<Server> server_;
 };

@@ -303,6 +303,26 @@ TEST_CASE("a handler is asked to stop in time to say how far it came before its 
   }
 }
 
+TEST_CASE("a task that is given back whenever its time-out is near dies after its attempts") {
+  Quernd quernd;
+  quern::Client client = quernd.client();
+  client.queue_set("q", quick_retries(2));
+  quern::Worker worker(client, options_for("q", 1));
+  std::atomic<int> starts = 0;
+  worker.handle("long", [&](quern::Context& context) {
+    ++starts;
+    wait_for_stop(context);
+    throw quern::Release(0s);
+  });
+  Background background(worker);
+  const quern::Task task =
+      client.wait(client.submit({.queue = "q", .type = "long", .timeout = 1200ms}).id, 60s);
+  CHECK(task.state == TaskState::dead);
+  CHECK(starts == 2);
+  REQUIRE(task.last_error);
+  CHECK(task.last_error->type == "timeout");
+}
+
 TEST_CASE("every lease says how long its attempt may take, a task's own time-out or its queue's") {
   Quernd quernd;
   quern::Client client = quernd.client();

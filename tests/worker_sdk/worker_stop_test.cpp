@@ -54,6 +54,31 @@ TEST_CASE("a handler that gives up when the grace time is over gives its task ba
   CHECK(running.worker.stats().released == 1);
 }
 
+TEST_CASE("a handler that does not stop is named when its task is given back under it") {
+  FakeQuern quern;
+  Client client({.server = quern.server().url()});
+  std::string warnings;
+  Worker worker(client,
+                {.queues = {"q"}, .grace = 0ms, .log = [&](LogLevel level, std::string_view text) {
+                   if (level == LogLevel::warning) warnings += text;
+                 }});
+  std::latch started(1);
+  std::latch release(1);
+  worker.handle("deaf", [&](Context&) {
+    started.count_down();
+    release.wait();
+  });
+  const std::string id = quern.add("deaf");
+  std::thread thread([&] { worker.run(); });
+  started.wait();
+  worker.stop();
+  CHECK(quern.outcome(id)["op"] == "release");  // while it still runs
+  release.count_down();
+  thread.join();
+  CHECK(quern.outcomes(id).size() == 1);
+  CHECK(warnings.find(id + " (deaf)") != std::string::npos);
+}
+
 TEST_CASE("a grace time without end is not over at once") {
   FakeQuern quern;
   RunningWorker running(quern, {.heartbeat = 100ms, .grace = Duration::max()});

@@ -2,6 +2,10 @@
 #include <doctest/doctest.h>
 
 #include <barrier>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "quern/quern.h"
 #include "worker_on_fake.h"
@@ -121,4 +125,30 @@ TEST_CASE("options out of range are refused") {
   CHECK_THROWS_AS(Worker(client, {.concurrency = 1001}), ApiError);
   CHECK_THROWS_AS(Worker(client, {.lease = 10ms}), ApiError);
   CHECK_THROWS_AS(Worker(client, {.grace = -1ms}), ApiError);
+}
+
+TEST_CASE("a failed attempt is a warning with its task, and a type without handler is one in all") {
+  FakeQuern quern;
+  Client client({.server = quern.server().url()});
+  std::vector<std::string> warnings;
+  Worker worker(client, {.queues = {"q"}, .log = [&](LogLevel level, std::string_view text) {
+                           if (level == LogLevel::warning) warnings.emplace_back(text);
+                         }});
+  worker.handle("error", [](Context&) { throw std::out_of_range("index 5"); })
+      .handle("permanent", [](Context&) { throw Permanent("no such user", "UnknownUser"); })
+      .handle("release", [](Context&) { throw Release(0s); })
+      .handle("fine", [](Context&) {});
+  const std::string error = quern.add("error");
+  for (const char* const type : {"fine", "release", "permanent", "unheard-of"}) quern.add(type);
+  const std::string last = quern.add("unheard-of");
+  {
+    const std::jthread thread([&](std::stop_token stop) { worker.run(stop); });
+    quern.outcome(last);
+  }
+  REQUIRE(warnings.size() == 3);
+  CHECK(warnings[0].find("std::out_of_range: index 5; it may be retried") != std::string::npos);
+  CHECK(warnings[0].find(" task_id=" + error + " queue=q type=error attempt=1 ") !=
+        std::string::npos);
+  CHECK(warnings[1].find("UnknownUser: no such user; no retry") != std::string::npos);
+  CHECK(warnings[2].find("no handler for type \"unheard-of\"") != std::string::npos);
 }

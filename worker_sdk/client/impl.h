@@ -3,6 +3,7 @@
 // Errors   these are the functions that turn an Error into the ApiError that users see.
 #pragma once
 
+#include <atomic>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -45,6 +46,8 @@ struct Client::Impl {
   [[noreturn]] void throw_not_quern(const sdk::Call& call) const;
 
   ClientOptions options;
+  // One long poll of wait(): well below what proxies allow, and less when a server refuses it.
+  std::atomic<Duration> wait_slice{Duration{20'000}};
   sdk::Transport transport;
 };
 

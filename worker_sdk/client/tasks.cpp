@@ -17,8 +17,14 @@ using sdk::task_path;
 
 namespace {
 
-// One long poll of wait(): well below what proxies allow.
-constexpr Duration wait_slice{20'000};
+// Between two looks at a task, at a server that allows no long polls or only very short ones.
+constexpr Duration poll_interval{250};
+
+// Whether the server allows no long poll of this length.
+bool is_too_long(const Error& error) {
+  return std::ranges::any_of(error.fields,
+                             [](const FieldError& field) { return field.pointer == "/wait_ms"; });
+}
 
 // An answer may come so much later than wait() was to end: enough for a busy server.
 constexpr Duration answer_allowance{3'000};
@@ -37,8 +43,9 @@ Task Client::wait(std::string_view id, Duration timeout) {
   auto answered_at = steady_clock::now();
   sdk::Backoff backoff(Duration{100}, Duration{5'000});
   for (;;) {
-    const auto left = std::chrono::duration_cast<Duration>(give_up_at - steady_clock::now());
-    const Duration slice = std::clamp(left, Duration{0}, wait_slice);
+    const auto asked_at = steady_clock::now();
+    const auto left = std::chrono::duration_cast<Duration>(give_up_at - asked_at);
+    const Duration slice = std::clamp(left, Duration{0}, impl_->wait_slice.load());
     // Repeated here, since every repeat has less time left to wait.
     const Call call{.method = "GET",
                     .target = task_path(id, "?wait_ms=" + std::to_string(slice.count())),
@@ -50,7 +57,14 @@ Task Client::wait(std::string_view id, Duration timeout) {
       if (is_terminal(task.state) || left <= slice) return task;
       answered_at = steady_clock::now();
       backoff.reset();
+      if (slice < poll_interval) {
+        std::this_thread::sleep_until(std::min(asked_at + poll_interval, give_up_at));
+      }
     } catch (const ApiError& error) {
+      if (slice > Duration{0} && is_too_long(error.error())) {
+        impl_->wait_slice = slice / 2;
+        continue;
+      }
       const Duration delay = backoff.next(error.retry_after());
       const auto retry_until = std::min(give_up_at, answered_at + retry_for);
       if (!sdk::is_transient(error.code()) || steady_clock::now() + delay >= retry_until) throw;

@@ -15,9 +15,9 @@
 
 namespace quern::sdk {
 
-// Answers may nest deeper than what is accepted from clients: a payload sits inside a task in a
-// list.
-inline constexpr std::size_t answer_depth_max = 128;
+// As deep as any server's setting allows: payloads are passed on unseen, and one deep payload must
+// not make the answer with all the others unreadable.
+inline constexpr std::size_t answer_depth_max = JsonReader::depth_limit;
 
 Result<void> write_new_task(JsonWriter& json, const NewTask& task);
 

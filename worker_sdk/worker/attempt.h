@@ -37,6 +37,10 @@ class Attempt {
   // When its handler is to be asked to stop. Also when the server has not been heard of for a whole
   // lease: it will then have given the task to somebody else.
   SteadyTime asked_to_stop_at() const { return std::min(stop_at, lease_until); }
+  // Asked to stop since its time-out is near: never so when stop_now() asked before.
+  bool timing_out() const {
+    return stop_at != SteadyTime::min() && stop_at <= std::chrono::steady_clock::now();
+  }
   void stop_now() { stop_at = SteadyTime::min(); }
 
   // Below: the handler's own.

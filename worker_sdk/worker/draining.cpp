@@ -1,3 +1,5 @@
+#include <string>
+
 #include "worker/pool.h"
 
 namespace quern {
@@ -60,13 +62,23 @@ void Pool::ask_running_to_stop() {
 }
 
 void Pool::release_running() {
-  const std::lock_guard lock(mutex_);
-  for (const auto& [token, attempt] : attempts_) {
-    if (attempt->lost) continue;
-    attempt->released = true;
-    outbox_.add(settlement_for(attempt->task, SettleOp::release));
+  std::string still_running;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [token, attempt] : attempts_) {
+      if (attempt->lost) continue;
+      attempt->released = true;
+      outbox_.add(settlement_for(attempt->task, SettleOp::release));
+      still_running +=
+          (still_running.empty() ? "" : ", ") + attempt->task.id + " (" + attempt->task.type + ")";
+    }
+    report_wake_.notify_one();
   }
-  report_wake_.notify_one();
+  if (still_running.empty()) return;
+  log(LogLevel::warning,
+      "handlers did not stop when they were asked to; their tasks are given back and may run "
+      "elsewhere at the same time, and this worker ends only when they return: " +
+          still_running);
 }
 
 }  // namespace quern

@@ -15,6 +15,9 @@ constexpr Duration slots_linger{1};
 // half of it that Backoff may add.
 constexpr Duration retry_after_max{20'000};
 
+// Between two looks for tasks, at a server that allows no long polls or only very short ones.
+constexpr Duration poll_interval{250};
+
 // So long before its attempt's time-out a handler is asked to stop.
 constexpr Duration timeout_notice{1'000};
 
@@ -28,6 +31,7 @@ std::optional<Error> Pool::lease_until_stopped() {
   bool quiet = false;  // the last answer brought nothing
   while (auto request = next_lease(quiet)) {
     const SteadyTime asked_at = steady_clock::now();
+    const bool long_poll = quiet && request->settle.empty();
     try {
       LeaseAnswer answer = own_client_.lease(*request, stopping_.get_token());
       answered = true;
@@ -35,14 +39,22 @@ std::optional<Error> Pool::lease_until_stopped() {
       quiet = answer.tasks.empty();
       begin(std::move(answer.tasks), *request, asked_at);
       settled(request->settle, answer.settled, asked_at);
+      const auto took = steady_clock::now() - asked_at;
       // A server that ends a long poll at once, as one that is draining does, is not asked at once
       // again.
-      if (quiet && steady_clock::now() - asked_at < request->wait / 2) {
+      if (quiet && took < request->wait / 2) {
         pause_leasing(backoff.next());
       } else {
         backoff.reset();
+        if (quiet && long_poll && took < poll_interval) {
+          pause_leasing(std::chrono::ceil<Duration>(poll_interval - took));
+        }
       }
     } catch (const ApiError& error) {
+      if (learn_limits(*request, error.error())) {
+        undelivered(std::move(request->settle));
+        continue;
+      }
       if (!answered && is_refusal(error.code())) return error.error();
       if (!stopping_.stop_requested()) server_failed(error.error());
       if (is_refusal(error.code()) && !request->settle.empty()) {
@@ -54,6 +66,25 @@ std::optional<Error> Pool::lease_until_stopped() {
     }
   }
   return std::nullopt;
+}
+
+// Whether `refused` asked for more than the server's own limits allow, which may be lower than most
+// and, after a restart, than they were. If so they are kept from now on.
+bool Pool::learn_limits(const LeaseRequest& refused, const Error& error) {
+  const bool over_a_limit = std::ranges::any_of(error.fields, [](const FieldError& field) {
+    return field.pointer == "/wait_ms" || field.pointer == "/max_tasks";
+  });
+  if (!over_a_limit) return false;
+  ServerLimits server;
+  try {
+    server = own_client_.info().limits;
+  } catch (const ApiError&) {
+    return false;
+  }
+  const std::lock_guard lock(mutex_);
+  lease_tasks_max_ = std::clamp<std::size_t>(server.lease_tasks_max, 1, limits::lease_tasks_max);
+  wait_max_ = std::clamp(server.wait_max, Duration{0}, limits::wait_max);
+  return refused.max_tasks > lease_tasks_max_ || refused.wait > wait_max_;
 }
 
 void Pool::pause_leasing(Duration time) {
@@ -69,7 +100,7 @@ std::optional<LeaseRequest> Pool::next_lease(bool quiet) {
   std::unique_lock lock(mutex_);
   await_room(lock, quiet);
   if (stopping_.stop_requested()) return std::nullopt;
-  const std::size_t room = std::min(in_hand_max() - attempts_.size(), limits::lease_tasks_max);
+  const std::size_t room = std::min(in_hand_max() - attempts_.size(), lease_tasks_max_);
   LeaseRequest request{.queues = options_.queues,
                        .max_tasks = static_cast<std::uint32_t>(room),
                        .lease = options_.lease,
@@ -77,7 +108,7 @@ std::optional<LeaseRequest> Pool::next_lease(bool quiet) {
                        .settle = outbox_.take().take()};
   in_flight_ += request.settle.size();
   if (quiet && request.settle.empty()) {
-    request.wait = options_.wait;
+    request.wait = std::min(options_.wait, wait_max_);
     parked_ = true;
   }
   return request;

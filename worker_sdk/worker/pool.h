@@ -22,6 +22,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -29,6 +30,7 @@
 #include <vector>
 
 #include "backoff.h"
+#include "quern/protocol/limits.h"
 #include "quern/worker.h"
 #include "worker/attempt.h"
 #include "worker/outbox.h"
@@ -59,12 +61,15 @@ class Pool {
   // handlers suddenly take long, another worker shall have them.
   static constexpr Duration start_wait_max{1'000};
 
+  static constexpr std::size_t unknown_types_max = 1'000;
+
   // The caller of run().
   std::optional<Error> lease_until_stopped();  // the refusal, if the first call was refused
   std::optional<LeaseRequest> next_lease(bool quiet);
   void await_room(std::unique_lock<std::mutex>& lock, bool quiet);
   std::size_t in_hand_max() const { return options_.concurrency + prefetch_.count(); }
   void pause_leasing(Duration time);
+  bool learn_limits(const LeaseRequest& refused, const Error& error);
   void begin(std::vector<Task> tasks, const LeaseRequest& request, SteadyTime asked_at);
   void drain();
   void close();  // ends the other threads
@@ -77,7 +82,8 @@ class Pool {
   void run_handlers();
   std::shared_ptr<Attempt> next_attempt(std::unique_lock<std::mutex>& lock);
   void wake_handler();
-  void finish(const Attempt& attempt, Settlement outcome);
+  std::string finish(const Attempt& attempt, Settlement outcome);
+  bool is_new_unknown(const std::string& type);
   void drop(const Attempt& attempt);
   void one_less_in_hand();
   const Worker::Handler* handler_for(const std::string& type) const;
@@ -124,6 +130,9 @@ class Pool {
   std::condition_variable idle_wake_;
   std::unordered_map<std::string, std::shared_ptr<Attempt>> attempts_;  // by lease token
   std::deque<std::shared_ptr<Attempt>> unstarted_;  // these are in attempts_, too
+  // What the server takes of one lease call, where that is less than we would ask for.
+  std::size_t lease_tasks_max_ = limits::lease_tasks_max;
+  Duration wait_max_ = limits::wait_max;
   std::size_t handlers_idle_ = 0;
   bool handler_waking_ = false;  // one was told to wake, and has not yet
   Prefetch prefetch_;
@@ -133,8 +142,9 @@ class Pool {
   Outbox outbox_;
   std::size_t in_flight_ = 0;  // reports taken from the outbox and not answered yet
   SteadyTime report_not_before_{};
-  bool parked_ = false;    // the leasing thread will not take reports along soon
-  bool draining_ = false;  // the leasing thread has ended
+  std::set<std::string> unknown_types_;  // of tasks that came, and were warned of
+  bool parked_ = false;                  // the leasing thread will not take reports along soon
+  bool draining_ = false;                // the leasing thread has ended
   bool closed_ = false;
   bool away_ = false;  // the server did not answer the last call
   WorkerStats stats_;

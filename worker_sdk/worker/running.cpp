@@ -1,3 +1,4 @@
+#include <string>
 #include <utility>
 
 #include "worker/pool.h"
@@ -5,6 +6,33 @@
 namespace quern {
 
 using std::chrono::steady_clock;
+
+namespace {
+
+// A handler that was asked to stop and did says what it can: why it was asked decides whether the
+// attempt has failed.
+Settlement as_meant(const Attempt& attempt, Settlement outcome) {
+  if (attempt.shutting_down) {
+    // One that gave up because the worker ends has not failed.
+    const bool gave_up = outcome.op == SettleOp::fail && outcome.retryable && !outcome.retry_after;
+    return gave_up ? settlement_for(attempt.task, SettleOp::release) : std::move(outcome);
+  }
+  if (outcome.op == SettleOp::release && attempt.timing_out()) {
+    // Given back without losing an attempt, it would time out again and again for ever.
+    Settlement failure = settlement_for(attempt.task, SettleOp::fail);
+    failure.error = {.type = "timeout", .message = "the attempt's time-out was near"};
+    return failure;
+  }
+  return outcome;
+}
+
+std::string failure_text(const Settlement& failure) {
+  std::string text = "attempt failed: " + failure.error.type + ": " + failure.error.message;
+  text += failure.retryable ? "; it may be retried" : "; no retry can help";
+  return text;
+}
+
+}  // namespace
 
 void Pool::run_handlers() {
   std::shared_ptr<Attempt> attempt;
@@ -15,7 +43,8 @@ void Pool::run_handlers() {
     done.reset();
     const SteadyTime began = steady_clock::now();
     Context context(*this, attempt);
-    Settlement outcome = run_handler(handler_for(attempt->task.type), context);
+    const Worker::Handler* const handler = handler_for(attempt->task.type);
+    Settlement outcome = run_handler(handler, context);
     const auto took = steady_clock::now() - began;
     lock.lock();
     prefetch_.handler_took(took);
@@ -25,7 +54,12 @@ void Pool::run_handlers() {
       tell_settled(outcome, answer);
       lock.lock();
     }
-    finish(*attempt, std::move(outcome));
+    const std::string failure = finish(*attempt, std::move(outcome));
+    if (!failure.empty() && (handler != nullptr || is_new_unknown(attempt->task.type))) {
+      lock.unlock();
+      context.log(LogLevel::warning, failure);
+      lock.lock();
+    }
     done = std::move(attempt);
   }
 }
@@ -61,17 +95,24 @@ const Worker::Handler* Pool::handler_for(const std::string& type) const {
   return found == handlers_.end() ? nullptr : &found->second;
 }
 
-void Pool::finish(const Attempt& attempt, Settlement outcome) {
+// Whether to say that there is no handler for `type`: once, however many tasks of it come.
+bool Pool::is_new_unknown(const std::string& type) {
+  return unknown_types_.size() < unknown_types_max && unknown_types_.insert(type).second;
+}
+
+// Puts the outcome into the outbox. What to log about it: that the attempt failed, else nothing.
+std::string Pool::finish(const Attempt& attempt, Settlement outcome) {
+  std::string failure;
   if (attempt.lost) {
     ++stats_.lease_lost;
   } else if (!attempt.released) {
-    // A handler that gave up because it was asked to has not failed.
-    const bool gave_up = attempt.shutting_down && outcome.op == SettleOp::fail &&
-                         outcome.retryable && !outcome.retry_after;
-    outbox_.add(gave_up ? settlement_for(attempt.task, SettleOp::release) : std::move(outcome));
+    outcome = as_meant(attempt, std::move(outcome));
+    if (outcome.op == SettleOp::fail) failure = failure_text(outcome);
+    outbox_.add(std::move(outcome));
   }
   attempts_.erase(attempt.task.lease->token);
   one_less_in_hand();
+  return failure;
 }
 
 // Gives back a task whose handler has not started.

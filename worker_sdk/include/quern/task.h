@@ -29,7 +29,7 @@ struct NewTask {
   std::optional<Timestamp> expires_at = {};
   std::optional<std::uint32_t> max_attempts = {};
   std::optional<RetryOverride> retry = {};  // what it leaves out is the queue's
-  std::optional<Duration> lease = {};
+  std::optional<Duration> lease = {};    // for lease calls that name none: a Worker names its own
   std::optional<Duration> timeout = {};  // of one attempt; heartbeats do not extend it
   std::string idempotency_key = {};  // empty: the client makes one, so that it can repeat the call
   std::string correlation_id = {};   // empty: the task's own id

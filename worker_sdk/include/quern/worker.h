@@ -47,13 +47,16 @@ struct WorkerOptions {
   std::vector<std::string> queues = {"default"};
   std::uint32_t concurrency = 1;  // 1..1000 handlers at once
   std::string worker_id = {};     // shown to people; empty: host name and process id
-  // How long a task stays ours after we were last heard of. Heartbeats extend it, so it need not
-  // cover a handler's run time: it is how soon another worker takes over from one that died.
+  // How long a task stays ours after we were last heard of, whatever its or its queue's `lease_ms`.
+  // Heartbeats extend it, so it need not cover a handler's run time: it is how soon another worker
+  // takes over from one that died.
   Duration lease{60'000};
   // Also how soon a handler learns that its task was cancelled.
   Duration heartbeat{5'000};  // at most a third of `lease`, whatever is set here
-  Duration wait{20'000};      // one long poll: 1 to 60 seconds
-  // After stop(): how long running handlers may take before they are asked to stop.
+  Duration wait{20'000};      // one long poll: 1 to 60 seconds; less where the server allows less
+  // After stop(): how long running handlers may take before they are asked to stop. Five seconds
+  // later their tasks are given back under them, and the last reports have five seconds more; but
+  // run() returns only when every handler has.
   Duration grace{30'000};
   // More queues, each group with threads and a concurrency of its own: a bulkhead. However slow the
   // handlers of one group are, the others go on. A queue belongs to one group only.
@@ -103,8 +106,10 @@ class Context {
   // When the lease ends as of now, by the server's clock; heartbeats move it.
   Timestamp deadline() const;
   // Requested when the task is cancelled, its lease lost or its time-out near, or when the worker
-  // is shutting down and its grace time is over. A long handler looks at it now and then,
-  // and throws (`throw quern::Release(0s)`, say): to return is to complete the task.
+  // is shutting down and its grace time is over. A long handler looks at it now and then, and
+  // throws, `throw quern::Retry("stopped half-way", "Stopped")` say: to return is to complete the
+  // task. When the worker is shutting down that gives the task back and no attempt is lost; near
+  // the time-out it is a failed attempt, and so is a Release then.
   std::stop_token stop_token() const;
   bool stop_requested() const { return stop_token().stop_requested(); }
 
@@ -176,8 +181,9 @@ class Worker {
     return add({}, wrap(std::move(function)));
   }
 
-  // Leases and runs until stop(); returns when everything is reported or released. Throws ApiError
-  // when the very first lease call is refused (a bad token or queue name, say). Call it once.
+  // Leases and runs until stop(); returns when everything is reported or released and every handler
+  // has returned. Throws ApiError when the very first lease call is refused (a bad token or queue
+  // name, say). Call it once.
   void run();
   // The same, and a requested `stop` calls stop(): what a std::jthread runs.
   void run(std::stop_token stop);
