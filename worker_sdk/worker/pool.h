@@ -83,7 +83,7 @@ class Pool {
   std::shared_ptr<Attempt> next_attempt(std::unique_lock<std::mutex>& lock);
   void wake_handler();
   std::string finish(const Attempt& attempt, Settlement outcome);
-  bool is_new_unknown(const std::string& type);
+  bool is_worth_a_line(const Worker::Handler* handler, const std::string& type);
   void drop(const Attempt& attempt);
   void one_less_in_hand();
   const Worker::Handler* handler_for(const std::string& type) const;

@@ -55,7 +55,7 @@ void Pool::run_handlers() {
       lock.lock();
     }
     const std::string failure = finish(*attempt, std::move(outcome));
-    if (!failure.empty() && (handler != nullptr || is_new_unknown(attempt->task.type))) {
+    if (!failure.empty() && is_worth_a_line(handler, attempt->task.type)) {
       lock.unlock();
       context.log(LogLevel::warning, failure);
       lock.lock();
@@ -95,8 +95,10 @@ const Worker::Handler* Pool::handler_for(const std::string& type) const {
   return found == handlers_.end() ? nullptr : &found->second;
 }
 
-// Whether to say that there is no handler for `type`: once, however many tasks of it come.
-bool Pool::is_new_unknown(const std::string& type) {
+// Whether a failed attempt is logged. Who set on_settled hears of it there. That there is no
+// handler for a type is said once, however many tasks of it come.
+bool Pool::is_worth_a_line(const Worker::Handler* handler, const std::string& type) {
+  if (handler != nullptr) return !options_.on_settled;
   return unknown_types_.size() < unknown_types_max && unknown_types_.insert(type).second;
 }
 

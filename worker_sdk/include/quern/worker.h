@@ -70,7 +70,8 @@ struct WorkerOptions {
   // report came too late (the lease was lost, the task cancelled) or was refused. When a heartbeat
   // has said so already, nothing is reported, and `sent` is what would have been. Not told:
   // heartbeats, lost tasks whose handler had not started, and reports that the server has not
-  // answered when run() returns. Called as `log` is. Reports wait for it: be quick.
+  // answered when run() returns. Called as `log` is. Reports wait for it: be quick. Whoever sets it
+  // hears of failed attempts here, and not in the log.
   std::function<void(const Settlement& sent, const Settled& answer)> on_settled = {};
 };
 
