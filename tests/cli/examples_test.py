@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -34,6 +35,7 @@ class ExamplesTest(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
+        self.stopped = None
         for name, content, mode in (
                 ("report.json", "{}", 0o644), ("tasks.ndjson", '{"type": "t"}\n', 0o644),
                 ("docs.json", "[1, 2]", 0o644), ("send_email.py", "#!/bin/sh\ncat\n", 0o755),
@@ -74,6 +76,16 @@ class ExamplesTest(unittest.TestCase):
             self.server.qctl("queue", *command)
         return submitted
 
+    def stopped_store(self):
+        """The data directory of a server that has ended."""
+        if self.stopped is None:
+            with Server() as server:
+                server.process.terminate()
+                server.process.wait()
+                self.stopped = os.path.join(self.folder, "stopped")
+                shutil.copytree(server.folder, self.stopped)
+        return self.stopped
+
     def test_each_works_when_it_is_pasted(self):
         found = list(dict.fromkeys(examples()))
         self.assertGreater(len(found), 40)
@@ -85,7 +97,7 @@ class ExamplesTest(unittest.TestCase):
         task = self.prepare()
         if "qctl cancel" in example:
             task = self.server.qctl("submit", "t", "-q", "waiting").stdout.strip()
-        script = example.replace(ID, task)
+        script = example.replace(ID, task).replace("/var/lib/quern", self.stopped_store())
         if not ENDLESS.match(example):
             with self.worker("default", "-q", "emails", "--quiet", "--", "cat"):
                 return self.ask_in_a_terminal(script)

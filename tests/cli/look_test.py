@@ -75,7 +75,7 @@ class LookTest(unittest.TestCase):
                          QUERN_SERVER=fake.url)
         self.assertEqual(listed.stdout.count("\n"), 750)
         self.assertEqual(len(asked), 2)
-        self.assertIn("There is more: a higher --limit", listed.stderr)
+        self.assertEqual(json.loads(listed.stderr), {"more": True})
 
     def submit_follow_ups(self, parent, count):
         lines = (json.dumps({"type": "send_mail", "queue": "mails", "correlation_id": "op",

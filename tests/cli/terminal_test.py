@@ -38,6 +38,8 @@ class TerminalTest(unittest.TestCase):
     def test_a_worker_says_what_it_waits_for_and_ctrl_c_ends_it(self):
         worker = self.terminal("work", "-q", "w", "--", "true")
         worker.read_until("Working on w. Ctrl-C ends it in order")
+        self.server.qctl("submit", "t", "-q", "w")
+        worker.read_until("succeeded")  # so it is past its start
         worker.send("\x03")
         self.assertEqual(worker.status(), 0)
 

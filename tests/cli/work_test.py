@@ -298,6 +298,7 @@ class WorkTest(unittest.TestCase):
                          os.path.realpath(ca_file))
 
     def test_what_a_program_submits_has_the_correlation_id_of_its_task(self):
+        self.server.qctl("queue", "set", "other", "--max-attempts", "1")  # there before it is listed
         self.submit("first", "null", "--correlation-id", "op")
         qctl = os.path.join(os.environ["QUERN_BIN_DIR"], "qctl")
         self.work(f"[ $QUERN_TASK_TYPE = first ] || exit 0; {qctl} submit second -q other; "
