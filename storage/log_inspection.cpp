@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t block_bytes = 32768;
 constexpr std::size_t header_bytes = 7;
 constexpr std::size_t batch_header_bytes = 12;  // sequence u64, count u32
+constexpr char log_number_tag = 2;              // of a change in a MANIFEST
 
 enum class Kind : std::uint8_t { padding = 0, full = 1, first = 2, middle = 3, last = 4 };
 
@@ -113,6 +114,7 @@ class Inspector {
     if (in_record_) return;
     found_.intact_bytes = behind;
     ++found_.record_count;
+    if (head_.starts_with(log_number_tag)) ++found_.log_edit_count;
     if (head_.size() < batch_header_bytes) return;
     const std::uint64_t sequence = little_endian(head_, 8);
     const std::uint64_t count = little_endian(std::string_view(head_).substr(8), 4);

@@ -32,6 +32,9 @@ struct LogInspection {
   // Of a write-ahead log's intact part: the first write's sequence and the last one's; 0: none.
   std::uint64_t first_sequence = 0;
   std::uint64_t last_sequence = 0;
+  // Of a MANIFEST's intact part: changes that say which log a family needs first. They begin with
+  // it.
+  std::uint64_t log_edit_count = 0;
 };
 
 // Looks at checksums, too, once the framing is broken.

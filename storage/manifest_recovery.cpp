@@ -3,8 +3,10 @@
 #include <rocksdb/wal_filter.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <map>
+#include <vector>
 
 #include "log_inspection.h"
 #include "rocks_database.h"
@@ -19,21 +21,41 @@ class NothingOfLogs final : public rocksdb::WalFilter {
   const char* Name() const override { return "NothingOfLogs"; }
   void ColumnFamilyLogNumberMap(const std::map<std::uint32_t, std::uint64_t>& log_of_family,
                                 const std::map<std::string, std::uint32_t>&) override {
-    for (const auto& entry : log_of_family) {
-      oldest_ = oldest_ == 0 ? entry.second : std::min(oldest_, entry.second);
-    }
+    log_of_family_ = log_of_family;
   }
   WalProcessingOption LogRecordFound(unsigned long long, const std::string&,
                                      const rocksdb::WriteBatch&, rocksdb::WriteBatch*,
                                      bool*) override {
     return WalProcessingOption::kIgnoreCurrentRecord;
   }
-  // No family needs a log before it.
-  std::uint64_t oldest() const { return oldest_; }
+  // The first log that each family needs. Empty: there is no log at all.
+  const std::map<std::uint32_t, std::uint64_t>& log_of_family() const { return log_of_family_; }
 
  private:
-  std::uint64_t oldest_ = 0;
+  std::map<std::uint32_t, std::uint64_t> log_of_family_;
 };
+
+// The first log with a number from `first` on, 0 if there is none; and whether any of those holds a
+// write.
+struct LogsLeft {
+  std::uint64_t first = 0;
+  bool hold_something = false;
+};
+
+Result<LogsLeft> logs_from(const Files& files, const std::string& database, std::uint64_t first) {
+  const Result<std::vector<std::string>> names = list_folder(files, database);
+  if (!names) return names.error();
+  LogsLeft left;
+  for (const std::string& name : *names) {
+    const std::uint64_t number = std::strtoull(name.c_str(), nullptr, 10);
+    if (!name.ends_with(".log") || number < first) continue;
+    left.first = left.first == 0 ? number : std::min(left.first, number);
+    const Result<LogInspection> log = inspect_log(files, database + "/" + name, LogDepth::framing);
+    if (!log) return log.error();
+    if (log->record_count > 0 || log->damaged) left.hold_something = true;
+  }
+  return left;
+}
 
 }  // namespace
 
@@ -52,7 +74,11 @@ Result<ManifestCut> ManifestCut::at_damage(const Files& files, const std::string
   if (!*there) return cut;
   const Result<LogInspection> found = inspect_log(files, cut.path_, LogDepth::checksums);
   if (!found) return found.error();
-  if (!found->damaged) return cut;
+  cut.log_edit_count_ = found->log_edit_count;
+  if (!found->damaged) {
+    cut.text_ = cut.path_ + " ends too early, at byte " + std::to_string(found->size);
+    return cut;
+  }
 
   Result<std::string> original = read_file(files, cut.path_);
   if (!original) return std::move(original).error();
@@ -71,34 +97,46 @@ Result<void> ManifestCut::check(const RocksOptions& options, const std::string& 
   NothingOfLogs nothing;
   rocksdb::DBOptions db_options = database_options(options);
   db_options.wal_filter = &nothing;
+  db_options.wal_recovery_mode = rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
   std::unique_ptr<Database> opened;
   const rocksdb::Status status =
       open_database(files_, db_options, options, database, Access::read_only, opened);
-  if (!status.ok()) return to_error(status);
-  std::uint64_t oldest = 0;
-  opened->db().GetIntProperty(rocksdb::DB::Properties::kMinLogNumberToKeep, &oldest);
-  oldest = std::max({oldest, nothing.oldest(), mark.first_log});
+  // Without a cut, the real opening will say so better.
+  if (!status.ok()) return done() ? Result<void>(to_error(status)) : Result<void>();
+  std::uint64_t oldest_kept = 0;
+  opened->db().GetIntProperty(rocksdb::DB::Properties::kMinLogNumberToKeep, &oldest_kept);
   const std::uint64_t in_tables = opened->db().GetLatestSequenceNumber();
   opened.reset();
 
-  // What it does not list must lead on from where the tables end.
-  Result<std::vector<std::string>> names = list_folder(files_, database);
-  if (!names) return std::move(names).error();
-  std::sort(names->begin(), names->end());
-  for (const std::string& name : *names) {
-    const bool needed =
-        name.ends_with(".log") && std::strtoull(name.c_str(), nullptr, 10) >= oldest;
-    if (!needed) continue;
-    const Result<LogInspection> log = inspect_log(files_, database + "/" + name, LogDepth::framing);
-    if (!log) return log.error();
-    if (log->record_count == 0) continue;
-    if (log->first_sequence <= in_tables + 1) return {};
-    return corrupt("tables end with write " + std::to_string(in_tables) + ", and " + name +
-                   " begins with write " + std::to_string(log->first_sequence));
+  // RocksDB makes a log before it makes the MANIFEST, and always keeps one.
+  const std::map<std::uint32_t, std::uint64_t>& log_of_family = nothing.log_of_family();
+  if (log_of_family.empty()) return corrupt("there is no log");
+  std::uint64_t lowest = UINT64_MAX;
+  std::uint64_t highest = 0;
+  for (const auto& entry : log_of_family) {
+    lowest = std::min(lowest, entry.second);
+    highest = std::max(highest, entry.second);
   }
-  return {};
+  // Each family has a change in the copy of the state, and one from what the opening made of the
+  // logs. A copy that was made later, since the MANIFEST had grown, shows by newer logs.
+  const bool begun = log_edit_count_ >= 2 * log_of_family.size() || highest > mark.first_log;
+  if (lowest == 0 || !begun) return corrupt("it was synced before the database was opened");
+
+  // The opening put all logs before mark.first_log into tables. A family that has had nothing to
+  // flush since then keeps the number of a log that was let go.
+  const std::uint64_t needed = std::max({oldest_kept, lowest, mark.first_log});
+  const Result<LogsLeft> left = logs_from(files_, database, needed);
+  if (!left) return left.error();
+  if (left->first == needed) return {};
+  // There never was such a log if an opening made tables of all there were, and got no further than
+  // that: then families ask for the number behind the last log, all alike, and no log holds more.
+  if (lowest == highest && !left->hold_something && in_tables >= mark.sequence) return {};
+  return corrupt("log " + std::to_string(needed) + " is gone, and tables do not hold all of it");
 }
 
-Result<void> ManifestCut::undo() const { return write_file(files_, path_, *original_); }
+Result<void> ManifestCut::undo() const {
+  if (!done()) return {};
+  return write_file(files_, path_, *original_);
+}
 
 }  // namespace quern::storage

@@ -229,11 +229,14 @@ Result<OpenedDatabase> open_or_create(const Files& files, const RocksOptions& op
   if (!cut) return cut.error();
   const Result<SyncedMark::State> mark = expected_mark(files, options);
   if (!mark) return cut->done() ? refuse_manifest(*cut, mark.error()) : mark.error();
-  if (!cut->done()) return open_existing(files, options, *mark);
-
+  // A store that was never opened has no opening's changes to miss.
+  if (!cut->done() && (mark->first_log == 0 || options.accept_data_loss)) {
+    return open_existing(files, options, *mark);
+  }
   Result<void> checked = cut->check(options, database_path(options), *mark);
   if (!checked && !options.accept_data_loss) return refuse_manifest(*cut, checked.error());
   Result<OpenedDatabase> opened = open_existing(files, options, *mark);
+  if (!cut->done()) return opened;
   if (!opened) return refuse_manifest(*cut, opened.error());
   if (options.on_notice) options.on_notice(cut->text() + ": cut off there, nothing was lost");
   return opened;

@@ -3,7 +3,8 @@
 // may show everything, or refuse, or fail a read with an error; showing less or other than what was
 // synced, as if nothing had happened, is what must never be.
 //
-// QUERN_DAMAGED_IMAGES=2000 tries more than the usual number; QUERN_SEED=n replays what is drawn.
+// QUERN_DAMAGED_IMAGES=2000 tries more than the usual number, from a new seed; QUERN_SEED=n replays
+// what is drawn.
 
 #include <doctest/doctest.h>
 #include <unistd.h>
@@ -163,11 +164,8 @@ Verdict open_and_read(const std::shared_ptr<FaultyDisk>& disk, std::uint64_t see
   return {problem.empty() ? Outcome::unaffected : Outcome::silent, std::move(problem)};
 }
 
-TEST_CASE("no damage to any file is ever silent") {
-  const std::uint64_t seed = choose_seed();
+void try_images(std::uint64_t seed, std::uint64_t count) {
   MESSAGE("QUERN_SEED=", seed);
-  const char* chosen = std::getenv("QUERN_DAMAGED_IMAGES");
-  const std::uint64_t count = chosen == nullptr ? 120 : std::strtoull(chosen, nullptr, 10);
   std::map<Outcome, std::uint64_t> totals;
   std::uint64_t aborted = 0;
   Sound sound;
@@ -204,6 +202,45 @@ TEST_CASE("no damage to any file is ever silent") {
           totals[Outcome::refused], ", a read failed ", totals[Outcome::read_failed],
           ", RocksDB aborted ", aborted, ", silent ", totals[Outcome::silent]);
   CHECK(totals[Outcome::refused] > 0);
+}
+
+TEST_CASE("no damage to any file is ever silent") {
+  const bool chosen = std::getenv("QUERN_SEED") != nullptr;
+  const char* images = std::getenv("QUERN_DAMAGED_IMAGES");
+  const std::uint64_t count = images == nullptr ? 120 : std::strtoull(images, nullptr, 10);
+  // The usual run is the same every time; a long one draws.
+  try_images(chosen || images != nullptr ? choose_seed() : 20261125, count);
+}
+
+TEST_CASE("no damage is silent: what an opening made of the logs, cut off its MANIFEST") {
+  try_images(1737366959, 120);
+}
+
+// When tables are made is up to RocksDB's threads, so not every store has the MANIFEST that the
+// images above were found with. Each has some end that matters.
+TEST_CASE("a MANIFEST cut anywhere is never silent") {
+  for (const std::uint64_t seed : {1737367039U, 1U, 2U, 3U, 4U, 5U}) {
+    const Sound sound = make_sound(seed);
+    const std::string current = FaultyDisk::from_image(sound.image)->read("/data/db/CURRENT");
+    const std::string path = "/data/db/" + current.substr(0, current.find('\n'));
+    const std::size_t size = FaultyDisk::from_image(sound.image)->read(path).size();
+    for (std::size_t at = 1 + seed % 7; at < size; at += 11) {
+      const std::shared_ptr<FaultyDisk> disk = FaultyDisk::from_image(sound.image);
+      disk->write(path, disk->read(path).substr(0, at));
+      INFO("store ", seed, ": cut to ", at, " of ", size, " bytes: ", path);
+      const SharedFile said;
+      const ChildEnd end = run_in_child([&] {
+        const Verdict verdict = open_and_read(disk, seed, sound.commits);
+        said.write(std::to_string(static_cast<int>(verdict.outcome)) + verdict.text);
+        ::_exit(0);
+        return std::string();
+      });
+      CHECK_MESSAGE((end.well || end.how == "signal 6"), end.how);
+      if (!end.well) continue;
+      const std::string verdict = said.read();
+      CHECK_MESSAGE(verdict.at(0) - '0' != static_cast<int>(Outcome::silent), verdict);
+    }
+  }
 }
 
 }  // namespace
