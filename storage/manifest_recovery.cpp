@@ -35,26 +35,31 @@ class NothingOfLogs final : public rocksdb::WalFilter {
   std::map<std::uint32_t, std::uint64_t> log_of_family_;
 };
 
-// The first log with a number from `first` on, 0 if there is none; and whether any of those holds a
-// write.
-struct LogsLeft {
-  std::uint64_t first = 0;
-  bool hold_something = false;
+struct NumberedLog {
+  std::uint64_t number = 0;
+  std::string path;
 };
 
-Result<LogsLeft> logs_from(const Files& files, const std::string& database, std::uint64_t first) {
+Result<std::vector<NumberedLog>> logs_from(const Files& files, const std::string& database,
+                                           std::uint64_t first) {
   const Result<std::vector<std::string>> names = list_folder(files, database);
   if (!names) return names.error();
-  LogsLeft left;
+  std::vector<NumberedLog> logs;
   for (const std::string& name : *names) {
     const std::uint64_t number = std::strtoull(name.c_str(), nullptr, 10);
-    if (!name.ends_with(".log") || number < first) continue;
-    left.first = left.first == 0 ? number : std::min(left.first, number);
-    const Result<LogInspection> log = inspect_log(files, database + "/" + name, LogDepth::framing);
-    if (!log) return log.error();
-    if (log->record_count > 0 || log->damaged) left.hold_something = true;
+    if (name.ends_with(".log") && number >= first) logs.push_back({number, database + "/" + name});
   }
-  return left;
+  return logs;
+}
+
+// Has anybody written into one of them?
+Result<bool> hold_something(const Files& files, const std::vector<NumberedLog>& logs) {
+  for (const NumberedLog& log : logs) {
+    const Result<LogInspection> found = inspect_log(files, log.path, LogDepth::framing);
+    if (!found) return found.error();
+    if (found->record_count > 0 || found->damaged) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -125,12 +130,19 @@ Result<void> ManifestCut::check(const RocksOptions& options, const std::string& 
   // The opening put all logs before mark.first_log into tables. A family that has had nothing to
   // flush since then keeps the number of a log that was let go.
   const std::uint64_t needed = std::max({oldest_kept, lowest, mark.first_log});
-  const Result<LogsLeft> left = logs_from(files_, database, needed);
-  if (!left) return left.error();
-  if (left->first == needed) return {};
+  const Result<std::vector<NumberedLog>> logs = logs_from(files_, database, needed);
+  if (!logs) return logs.error();
+  if (std::any_of(logs->begin(), logs->end(),
+                  [needed](const NumberedLog& log) { return log.number == needed; })) {
+    return {};
+  }
   // There never was such a log if an opening made tables of all there were, and got no further than
   // that: then families ask for the number behind the last log, all alike, and no log holds more.
-  if (lowest == highest && !left->hold_something && in_tables >= mark.sequence) return {};
+  if (lowest == highest && in_tables >= mark.sequence) {
+    const Result<bool> more = hold_something(files_, *logs);
+    if (!more) return more.error();
+    if (!*more) return {};
+  }
   return corrupt("log " + std::to_string(needed) + " is gone, and tables do not hold all of it");
 }
 
