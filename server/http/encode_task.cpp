@@ -69,8 +69,9 @@ void write_lease(JsonWriter& json, const TaskView& task, TaskShape shape) {
   if (shape == TaskShape::leased) json.key("token").string(hex(lease.token()));
   json.key("worker_id").string(lease.worker_id());
   json.key("expires_at").time(Timestamp{lease.expires_at()});
-  if (shape == TaskShape::leased && task.timeout) {
-    json.key("timeout_ms").number(std::int64_t{task.timeout->count()});
+  if (shape == TaskShape::leased) {
+    json.key("lease_ms").number(lease.lease_ms());
+    if (task.timeout) json.key("timeout_ms").number(std::int64_t{task.timeout->count()});
   }
   json.end_object();
 }

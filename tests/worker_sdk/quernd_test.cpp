@@ -347,6 +347,30 @@ TEST_CASE("every lease says how long its attempt may take, a task's own time-out
   }
 }
 
+TEST_CASE("a worker that names no lease keeps the task's or its queue's alive") {
+  Quernd quernd;
+  quern::Client client = quernd.client();
+  quern::QueueSettings settings;
+  settings.lease = 9s;
+  client.queue_set("q", settings);
+  const quern::Task own = client.submit({.queue = "q", .type = "own", .lease = 1s});
+  const quern::Task inherited = client.submit({.queue = "q", .type = "inherited"});
+  quern::WorkerOptions options = options_for("q", 2);
+  options.heartbeat = 5s;  // too few for the shorter lease
+  quern::Worker worker(client, options);
+  worker.handle_any([&](quern::Context& context) {
+    const quern::Timestamp first_end = context.deadline();
+    const quern::Duration length = context.task().lease.value().length.value();
+    while (length == 1s && context.deadline() < first_end + 500ms) std::this_thread::yield();
+    return std::to_string(length.count());
+  });
+  Background background(worker);
+  wait_for_all(client, {own, inherited});
+  CHECK(client.get(own.id).result == "1000");
+  CHECK(client.get(own.id).attempts == 1);
+  CHECK(client.get(inherited.id).result == "9000");
+}
+
 TEST_CASE("a cancelled task's handler is asked to stop") {
   Quernd quernd;
   quern::Client client = quernd.client();

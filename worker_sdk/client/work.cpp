@@ -1,4 +1,6 @@
 // POST /leases, POST /leases/settle, and the settling of single tasks.
+#include <algorithm>
+
 #include "client/impl.h"
 #include "wire/lease_json.h"
 
@@ -10,6 +12,9 @@ using sdk::task_path;
 using sdk::throw_unless;
 
 namespace {
+
+// Room made for the answer to a lease call at once, since tasks are costly to move. More can come.
+constexpr std::size_t tasks_expected = 128;
 
 Settlement settlement(SettleOp op, const Task& leased) {
   return Settlement{
@@ -34,7 +39,11 @@ LeaseAnswer Client::lease(const LeaseRequest& request, std::stop_token stop) {
             .stop = std::move(stop)};
   JsonWriter json(call.body);
   throw_unless(sdk::write_lease_request(json, request));
-  return impl_->ask<LeaseAnswer>(call, sdk::read_lease_answer);
+  return impl_->ask<LeaseAnswer>(call, [&](JsonReader& json, LeaseAnswer& answer) {
+    answer.tasks.reserve(std::min<std::size_t>(request.max_tasks, tasks_expected));
+    answer.settled.reserve(request.settle.size());
+    return sdk::read_lease_answer(json, answer);
+  });
 }
 
 std::vector<Settled> Client::settle(const std::vector<Settlement>& settle) {

@@ -71,6 +71,7 @@ bool read_lease(JsonReader& json, std::optional<Lease>& lease) {
     if (key == "token") return json.read_string(lease->token);
     if (key == "worker_id") return json.read_string(lease->worker_id);
     if (key == "expires_at") return read_time(json, lease->expires_at);
+    if (key == "lease_ms") return read_duration(json, lease->length);
     if (key == "timeout_ms") return read_duration(json, lease->timeout);
     return false;
   });

@@ -17,9 +17,15 @@ class Attempt {
  public:
   using SteadyTime = std::chrono::steady_clock::time_point;
 
-  explicit Attempt(Task leased) : task(std::move(leased)), deadline(task.lease->expires_at) {}
+  Attempt(Task leased, const WorkerOptions& options)
+      : task(std::move(leased)),
+        length(task.lease->length.value_or(options.lease.value_or(QueueSettings{}.lease))),
+        heartbeat(std::min(options.heartbeat, length / 3)),
+        deadline(task.lease->expires_at) {}
 
   const Task task;
+  const Duration length;     // of the lease
+  const Duration heartbeat;  // between two of them
   std::stop_source stop;
 
   // Below: guarded by Pool's mutex.
@@ -42,6 +48,11 @@ class Attempt {
     return stop_at != SteadyTime::min() && stop_at <= std::chrono::steady_clock::now();
   }
   void stop_now() { stop_at = SteadyTime::min(); }
+  // A heartbeat, or the lease call itself, goes with this time.
+  void heartbeat_sent(SteadyTime at) {
+    heartbeat_at = at;
+    heartbeat_due = at + heartbeat;
+  }
 
   // Below: the handler's own.
   std::map<std::string, std::uint32_t> follow_ups;  // how often each was submitted

@@ -143,13 +143,14 @@ void Pool::begin(std::vector<Task> tasks, const LeaseRequest& request, SteadyTim
   // The lease runs from when the server granted it, which was after we asked: so this is early. A
   // long poll makes it much too early; but then it was granted just now.
   const SteadyTime granted_at = std::max(asked_at, now - Duration{1'000});
+  SteadyTime heartbeat_due = SteadyTime::max();
   for (Task& task : tasks) {
     if (!task.lease) continue;
-    auto attempt = std::make_shared<Attempt>(std::move(task));
+    auto attempt = std::make_shared<Attempt>(std::move(task), options_);
     attempt->leased_at = now;
-    attempt->lease_until = granted_at + options_.lease;
-    attempt->heartbeat_at = granted_at;
-    attempt->heartbeat_due = granted_at + options_.heartbeat;
+    attempt->lease_until = granted_at + attempt->length;
+    attempt->heartbeat_sent(granted_at);
+    heartbeat_due = std::min(heartbeat_due, attempt->heartbeat_due);
     if (attempt->task.lease->timeout) {
       const Duration timeout = std::min(*attempt->task.lease->timeout, limits::ten_years);
       attempt->stop_at =
@@ -157,11 +158,12 @@ void Pool::begin(std::vector<Task> tasks, const LeaseRequest& request, SteadyTim
     }
     watch_from(attempt->asked_to_stop_at());
     unstarted_.push_back(attempt);
-    attempts_.emplace(attempt->task.lease->token, std::move(attempt));
+    const std::string_view token = attempt->task.lease->token;
+    attempts_.emplace(token, std::move(attempt));
   }
   wake_handler();
   watch_from(now + start_wait_max);
-  if (granted_at + options_.heartbeat < report_at_) report_wake_.notify_one();
+  if (heartbeat_due < report_at_) report_wake_.notify_one();
 }
 
 }  // namespace quern

@@ -30,7 +30,7 @@ WorkerOptions checked(WorkerOptions options) {
   if (options.concurrency < 1 || options.concurrency > limits::lease_tasks_max) {
     refuse("concurrency", "must be 1..1000");
   }
-  if (options.lease < limits::lease_min || options.lease > limits::lease_max) {
+  if (options.lease && (*options.lease < limits::lease_min || *options.lease > limits::lease_max)) {
     refuse("lease", "must be from 1 second to 12 hours");
   }
   if (options.wait < Duration{1'000} || options.wait > limits::wait_max) {
@@ -38,7 +38,7 @@ WorkerOptions checked(WorkerOptions options) {
   }
   if (options.grace < Duration{0}) refuse("grace", "must not be negative");
   options.grace = std::min(options.grace, limits::ten_years);  // more would overflow the clock
-  options.heartbeat = std::clamp(options.heartbeat, Duration{100}, options.lease / 3);
+  options.heartbeat = std::max(options.heartbeat, Duration{100});
   if (options.worker_id.empty()) options.worker_id = default_worker_id();
   if (!options.log) options.log = log_to_stderr;
   return options;
@@ -46,8 +46,10 @@ WorkerOptions checked(WorkerOptions options) {
 
 ClientOptions client_options_for(const WorkerOptions& worker, ClientOptions options) {
   options.retry_for = Duration{0};
-  // A call that hangs must not cost the lease: two more heartbeats fit in.
-  options.timeout = std::min(options.timeout, std::max(worker.lease / 3, Duration{1'000}));
+  // A call that hangs must not cost the lease: two more heartbeats fit in. Leases that the tasks
+  // name may be shorter than what is assumed here; those a call that hangs can cost.
+  const Duration lease = worker.lease.value_or(Duration{30'000});
+  options.timeout = std::min(options.timeout, std::max(lease / 3, Duration{1'000}));
   options.connect_timeout = std::min(options.connect_timeout, options.timeout);
   return options;
 }

@@ -25,6 +25,7 @@
 #include <set>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -128,7 +129,8 @@ class Pool {
   std::condition_variable report_wake_;
   std::condition_variable watch_wake_;
   std::condition_variable idle_wake_;
-  std::unordered_map<std::string, std::shared_ptr<Attempt>> attempts_;  // by lease token
+  // By lease token, which is the attempt's own.
+  std::unordered_map<std::string_view, std::shared_ptr<Attempt>> attempts_;
   std::deque<std::shared_ptr<Attempt>> unstarted_;  // these are in attempts_, too
   // What the server takes of one lease call, where that is less than we would ask for.
   std::size_t lease_tasks_max_ = limits::lease_tasks_max;

@@ -82,8 +82,7 @@ void Pool::add_heartbeats(Report& report, SteadyTime now) {
     beat.lease = options_.lease;
     beat.progress = std::exchange(attempt->progress, {});
     report.add(std::move(beat));
-    attempt->heartbeat_at = now;
-    attempt->heartbeat_due = now + options_.heartbeat;
+    attempt->heartbeat_sent(now);
   }
 }
 
@@ -181,7 +180,7 @@ void Pool::settled_one(const Settlement& sent, const Settled& answer, SteadyTime
     watch_from(SteadyTime::min());
     return;
   }
-  attempt.lease_until = sent_at + options_.lease;
+  attempt.lease_until = sent_at + attempt.length;
   if (answer.lease_expires_at) attempt.deadline = *answer.lease_expires_at;
 }
 

@@ -29,8 +29,8 @@ struct NewTask {
   std::optional<Timestamp> expires_at = {};
   std::optional<std::uint32_t> max_attempts = {};
   std::optional<RetryOverride> retry = {};  // what it leaves out is the queue's
-  std::optional<Duration> lease = {};    // for lease calls that name none: a Worker names its own
-  std::optional<Duration> timeout = {};  // of one attempt; heartbeats do not extend it
+  std::optional<Duration> lease = {};       // for lease calls that name none
+  std::optional<Duration> timeout = {};     // of one attempt; heartbeats do not extend it
   std::string idempotency_key = {};  // empty: the client makes one, so that it can repeat the call
   std::string correlation_id = {};   // empty: the task's own id
   std::map<std::string, std::string> metadata = {};
@@ -55,6 +55,9 @@ struct Lease {
   std::string token = {};  // empty unless this is the answer to our own lease call
   std::string worker_id = {};
   Timestamp expires_at = {};  // by the server's clock
+  // How long it lasts from when it was granted or last extended. Only in the answer to our own
+  // lease call.
+  std::optional<Duration> length = {};
   // How long this attempt may take from when it was granted, heartbeats or not. Only in the answer
   // to our own lease call; nullopt: as long as the lease is kept.
   std::optional<Duration> timeout = {};

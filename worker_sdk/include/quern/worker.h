@@ -23,6 +23,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -47,12 +48,12 @@ struct WorkerOptions {
   std::vector<std::string> queues = {"default"};
   std::uint32_t concurrency = 1;  // 1..1000 handlers at once
   std::string worker_id = {};     // shown to people; empty: host name and process id
-  // How long a task stays ours after we were last heard of, whatever its or its queue's `lease_ms`.
-  // Heartbeats extend it, so it need not cover a handler's run time: it is how soon another worker
-  // takes over from one that died.
-  Duration lease{60'000};
+  // How long a task stays ours after we were last heard of. nullopt: what the task or its queue
+  // says. Heartbeats extend it, so it need not cover a handler's run time: it is how soon another
+  // worker takes over from one that died.
+  std::optional<Duration> lease = {};
   // Also how soon a handler learns that its task was cancelled.
-  Duration heartbeat{5'000};  // at most a third of `lease`, whatever is set here
+  Duration heartbeat{5'000};  // at most a third of a task's lease, whatever is set here
   Duration wait{20'000};      // one long poll: 1 to 60 seconds; less where the server allows less
   // After stop(): how long running handlers may take before they are asked to stop. Five seconds
   // later their tasks are given back under them, and the last reports have five seconds more; but
