@@ -57,10 +57,8 @@ void read_metadata(const std::vector<std::string>& pairs, NewTask& task) {
 ExitCode wait_for_submitted(Session& session, Waiter& waiter, const std::string& id,
                             const Waiting& waiting) {
   // Also when it is Ctrl-C or a signal.
-  if (!session.json) {
-    std::cerr << "Submitted " << id << "; waiting up to " << exact_text(*waiting.timeout)
-              << std::endl;
-  }
+  std::cerr << "Submitted " << id << "; waiting up to " << exact_text(*waiting.timeout)
+            << std::endl;
   try {
     return show_waited(session, waiter.wait_for(id), waiting);
   } catch (const ApiError& error) {

@@ -78,11 +78,11 @@ void print_task(std::ostream& out, const Task& task, const Look& look) {
   print_unless_empty(out, "progress", task.progress);
   print_unless_empty(out, "payload", task.payload);
   print_unless_empty(out, "result", task.result);
-  if (task.failures.empty()) {
-    if (task.last_error) print_line(out, "last error", error_text(*task.last_error));
-  } else {
-    print_failures(out, task.failures, look);
+  if (task.last_error) {  // whole, while the table below has to be as narrow as the terminal
+    print_line(out, "last error", error_text(*task.last_error));
+    print_unless_empty(out, "error details", task.last_error->details);
   }
+  if (!task.failures.empty()) print_failures(out, task.failures, look);
 }
 
 Table tasks_table(bool one_queue) {

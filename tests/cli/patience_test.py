@@ -171,13 +171,14 @@ class PatienceTest(unittest.TestCase):
 
     def test_ctrl_c_while_a_submit_waits_leaves_the_id_behind(self):
         server = self.enterContext(Server())
-        waiting = server.start("submit", "t", "-q", "w", "--wait", "10m")
-        said = self.reading(waiting)
-        eventually(lambda: "; waiting up to 10m" in said(), "what is waited for")
-        waiting.send_signal(signal.SIGINT)
-        self.assertEqual(waiting.wait(30), -signal.SIGINT)
-        id = server.json("list", "-q", "w")[0]["id"]
-        self.assertEqual(said(), f"Submitted {id}; waiting up to 10m\n")
+        for queue, flags in (("w", []), ("json", ["--json"])):
+            waiting = server.start("submit", "t", "-q", queue, "--wait", "10m", *flags)
+            said = self.reading(waiting)
+            eventually(lambda: "; waiting up to 10m" in said(), "what is waited for")
+            waiting.send_signal(signal.SIGINT)
+            self.assertEqual(waiting.wait(30), -signal.SIGINT)
+            id = server.json("list", "-q", queue)[0]["id"]
+            self.assertEqual(said(), f"Submitted {id}; waiting up to 10m\n")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """The tables of list, dead list and queues: whole in a pipe, made to fit on a terminal."""
 
+import json
 import re
 import unittest
 
 from programs import FakeServer, Terminal, run
 
 TYPES = ("send_email", "rebuild_search_index_for_every_tenant", "t")
-ERROR = {"type": "SmtpTimeout", "message": "connection to smtp.example.com timed out after 30 s"}
+ERROR = {"type": "SmtpTimeout", "message": "connection to smtp.example.com timed out after 30 s",
+         "details": {"code": 421}}
 WIDTHS = (40, 50, 60, 72, 80, 100, 132)
 
 
@@ -40,6 +42,9 @@ class TablesTest(unittest.TestCase):
         numbers = range(self.page_size * page, self.page_size * (page + 1))
         if target.startswith("/queues?") or target == "/queues":
             return 200, {"queues": [queue(number) for number in numbers], **following}
+        if target.startswith("/tasks/"):
+            return 200, {**task(1, "dead"), "failures": [
+                {"attempt": 5, "at": "2026-11-23T09:12:00.000Z", "worker_id": "w", "error": ERROR}]}
         state = "dead" if "/dead" in target else "retrying"
         return 200, {"tasks": [task(number, state) for number in numbers], **following}
 
@@ -51,6 +56,11 @@ class TablesTest(unittest.TestCase):
 
     def piped(self, *arguments):
         return run(*arguments, QUERN_SERVER=self.fake.url).stdout.splitlines()
+
+    def test_the_last_error_of_a_task_is_whole_however_narrow_the_terminal(self):
+        lines = self.terminal(60, "get", task(1, "dead")["id"])
+        self.assertIn(f"last error      {ERROR['type']}: {ERROR['message']}", lines)
+        self.assertIn(f"error details   {json.dumps(ERROR['details'])}", lines)
 
     def test_every_width_gets_one_line_a_task_and_whole_ids(self):
         for command in (["list", "-q", "w"], ["list", "--correlation-id", "op"],
