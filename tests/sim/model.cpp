@@ -394,7 +394,8 @@ void Model::apply(Ticket ticket, const engine::DiscardDead& command) {
   jobs_.push_back({.kind = JobKind::discard,
                    .ticket = ticket,
                    .queue = queue->number,
-                   .filter = command.filter});
+                   .filter = command.filter,
+                   .started_at = now_.wall.ms});
 }
 
 void Model::apply(Ticket ticket, const engine::Drain&) {

@@ -50,7 +50,12 @@ std::vector<TaskId> Model::dead_chosen(const Job& job) const {
     if (named && matches(job, *task)) by_death.emplace_back(task->finished_at, id);
   }
   std::sort(by_death.begin(), by_death.end());
-  for (const auto& [at, id] : by_death) ids.push_back(id);
+  for (const auto& [at, id] : by_death) {
+    // A name is looked at once: who dies while the others are may be overlooked.
+    const bool overlooked = rules_.bounded && job.filter.ids && at >= job.started_at &&
+                            !differs_after(*state_.find(id));
+    if (!overlooked) ids.push_back(id);
+  }
   if (job.filter.limit && ids.size() > *job.filter.limit) ids.resize(*job.filter.limit);
   return ids;
 }

@@ -32,6 +32,11 @@ TEST_CASE("whatever happens in whatever order, every invariant holds and every a
   CHECK(lines(total.edges.foreign()) == "");
 }
 
+TEST_CASE("seeds that once failed pass") {
+  // 342113: a task named by a discard dies between two ticks, after its name was looked at.
+  for (const std::uint64_t seed : {342113}) CHECK(report_of(seed) == "");
+}
+
 TEST_CASE("a seed is the same run whenever it is run") {
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     CAPTURE(seed);
