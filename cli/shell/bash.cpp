@@ -97,25 +97,8 @@ complete -F _qctl qctl
 }  // namespace
 
 std::string bash_completions(const CommandModel& root) {
-  return "# bash completion for qctl, written by: qctl completions bash\n"
-         "_qctl_step() {\n"
-         "  case \"$1 $2\" in\n" +
-         steps(root) +
-         "  esac\n"
-         "}\n"
-         "# Whether a value follows the option.\n"
-         "_qctl_option() {\n"
-         "  case \"$1:$2\" in\n" +
-         option_values(root) +
-         "    *) return 1 ;;\n"
-         "  esac\n"
-         "}\n"
-         "_qctl_words() {\n"
-         "  case \"$1\" in\n" +
-         words(root) +
-         "  esac\n"
-         "}\n"
-         "_qctl_takes_program() { case \"$1\" in " +
+  return "# bash completion for qctl, written by: qctl completions bash\n" +
+         lookups(root, words(root)) + "_qctl_takes_program() { case \"$1\" in " +
          paths(root, takes_program) +
          ") ;; *) return 1 ;; esac; }\n"
          "_qctl_takes_payload() { case \"$1\" in " +

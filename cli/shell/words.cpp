@@ -54,6 +54,8 @@ std::vector<std::string> choices_at(const CommandModel& command) {
 bool takes_payload(const CommandModel& command) { return takes(command, &OptionModel::is_payload); }
 bool takes_program(const CommandModel& command) { return takes(command, &OptionModel::is_program); }
 
+namespace {
+
 std::string steps(const CommandModel& root) {
   std::string lines;
   for (const CommandModel* command : flattened(root)) {
@@ -80,6 +82,28 @@ std::string option_values(const CommandModel& root) {
     }
   }
   return lines;
+}
+
+}  // namespace
+
+std::string lookups(const CommandModel& root, const std::string& words) {
+  return "_qctl_step() {\n"
+         "  case \"$1 $2\" in\n" +
+         steps(root) +
+         "  esac\n"
+         "}\n"
+         "# Whether a value follows the option.\n"
+         "_qctl_option() {\n"
+         "  case \"$1:$2\" in\n" +
+         option_values(root) +
+         "    *) return 1 ;;\n"
+         "  esac\n"
+         "}\n"
+         "_qctl_words() {\n"
+         "  case \"$1\" in\n" +
+         words +
+         "  esac\n"
+         "}\n";
 }
 
 }  // namespace quern::cli

@@ -21,11 +21,11 @@ bool takes_payload(const CommandModel& command);
 // Whether it takes a program and its arguments behind --.
 bool takes_program(const CommandModel& command);
 
-// Lines of a `case "$1 $2" in` of bash and zsh, which say where the word $2 leads from the command
-// $1, as `at=…`.
-std::string steps(const CommandModel& root);
-// Lines of a `case "$1:$2" in` of bash and zsh, which say what follows the option $2 of the command
-// $1: `files=1`, or `values=…`, which are empty when it can be anything.
-std::string option_values(const CommandModel& root);
+// The functions that bash and zsh look things up with:
+//   _qctl_step COMMAND WORD      sets `at`: where the word leads from the command
+//   _qctl_option COMMAND OPTION  sets `files=1`, or `values`, which are empty when it can be
+//                                anything; fails when no value follows the option
+//   _qctl_words COMMAND          what can follow: `words` are the lines of its `case "$1" in`
+std::string lookups(const CommandModel& root, const std::string& words);
 
 }  // namespace quern::cli

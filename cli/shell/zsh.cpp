@@ -90,25 +90,8 @@ fi
 
 std::string zsh_completions(const CommandModel& root) {
   return "#compdef qctl\n"
-         "# zsh completion for qctl, written by: qctl completions zsh\n"
-         "_qctl_step() {\n"
-         "  case \"$1 $2\" in\n" +
-         steps(root) +
-         "  esac\n"
-         "}\n"
-         "# Whether a value follows the option.\n"
-         "_qctl_option() {\n"
-         "  case \"$1:$2\" in\n" +
-         option_values(root) +
-         "    *) return 1 ;;\n"
-         "  esac\n"
-         "}\n"
-         "_qctl_words() {\n"
-         "  case \"$1\" in\n" +
-         words(root) +
-         "  esac\n"
-         "}\n" +
-         body;
+         "# zsh completion for qctl, written by: qctl completions zsh\n" +
+         lookups(root, words(root)) + body;
 }
 
 }  // namespace quern::cli
