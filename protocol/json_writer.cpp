@@ -1,5 +1,6 @@
 #include "quern/protocol/json_writer.h"
 
+#include <algorithm>
 #include <cassert>
 #include <charconv>
 #include <cmath>
@@ -50,6 +51,25 @@ void append_escape(std::string& out, char c) {
   out += digits[byte & 0xF];
 }
 
+// Appends `utf8` as a JSON string, with a comma before it and a colon behind it if asked for.
+void append_token(std::string& out, bool comma, std::string_view utf8, bool colon) {
+  // Nearly all are short and plain: put together first, they cost `out` one append instead of five.
+  char text[68];
+  if (utf8.size() > sizeof text - 4 || find_string_special(utf8, 0) != utf8.size()) {
+    if (comma) out += ',';
+    append_json_string(out, utf8);
+    if (colon) out += ':';
+    return;
+  }
+  char* end = text;
+  if (comma) *end++ = ',';
+  *end++ = '"';
+  end = std::copy(utf8.begin(), utf8.end(), end);
+  *end++ = '"';
+  if (colon) *end++ = ':';
+  out.append(text, static_cast<std::size_t>(end - text));
+}
+
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view utf8) {
@@ -95,16 +115,14 @@ JsonWriter& JsonWriter::end_array() {
 }
 
 JsonWriter& JsonWriter::key(std::string_view name) {
-  comma();
-  append_json_string(out_, name);
-  out_ += ':';
+  append_token(out_, comma_due_, name, true);
   comma_due_ = false;
   return *this;
 }
 
 JsonWriter& JsonWriter::string(std::string_view utf8) {
-  comma();
-  append_json_string(out_, utf8);
+  append_token(out_, comma_due_, utf8, false);
+  comma_due_ = true;
   return *this;
 }
 

@@ -35,6 +35,16 @@ inline std::size_t find_string_special(std::string_view text, std::size_t at) {
       const std::uint64_t bits = string_special_bits(word);
       if (bits != 0) return at + static_cast<std::size_t>(std::countr_zero(bits)) / 8;
     }
+    // The rest, if half a word or more, is read as two halves that overlap. Behind it are zeros,
+    // which are special: so it ends there at the latest.
+    if (const std::size_t left = text.size() - at; left >= sizeof(std::uint32_t)) {
+      std::uint32_t low;
+      std::uint32_t high;
+      std::memcpy(&low, text.data() + at, sizeof low);
+      std::memcpy(&high, text.data() + text.size() - sizeof high, sizeof high);
+      const std::uint64_t word = low | std::uint64_t{high} << 8 * (left - sizeof high);
+      return at + static_cast<std::size_t>(std::countr_zero(string_special_bits(word))) / 8;
+    }
   }
   while (at < text.size() && !is_string_special(text[at])) ++at;
   return at;

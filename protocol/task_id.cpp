@@ -9,7 +9,6 @@ namespace {
 constexpr std::uint8_t version = 7;
 constexpr std::uint8_t variant = 0b10;
 
-constexpr std::size_t text_size = 36;
 constexpr std::uint8_t not_hex = 0xFF;
 
 constexpr bool is_dash(std::size_t at) { return at == 8 || at == 13 || at == 18 || at == 23; }
@@ -89,22 +88,26 @@ std::uint32_t TaskId::queue() const {
 
 std::uint8_t TaskId::lane() const { return bytes[12] >> 4; }
 
-void TaskId::append_text(std::string& out) const {
+std::array<char, TaskId::text_size> TaskId::chars() const {
   constexpr std::string_view digits = "0123456789abcdef";
-  char text[text_size];
+  std::array<char, text_size> text;
   std::size_t at = 0;
   for (const std::uint8_t byte : bytes) {
     if (is_dash(at)) text[at++] = '-';
     text[at++] = digits[byte >> 4];
     text[at++] = digits[byte & 0x0F];
   }
-  out.append(text, text_size);
+  return text;
+}
+
+void TaskId::append_text(std::string& out) const {
+  const auto text = chars();
+  out.append(text.data(), text.size());
 }
 
 std::string TaskId::text() const {
-  std::string out;
-  append_text(out);
-  return out;
+  const auto text = chars();
+  return {text.data(), text.size()};
 }
 
 }  // namespace quern

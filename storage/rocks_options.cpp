@@ -3,6 +3,7 @@
 #include <rocksdb/convenience.h>
 #include <rocksdb/file_checksum.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
 
@@ -123,6 +124,11 @@ rocksdb::ColumnFamilyOptions family_options(Family family, const RocksOptions& o
     cf.bottommost_compression = first_supported({rocksdb::kZSTD, rocksdb::kLZ4Compression});
   } else {
     cf.compression_per_level = {rocksdb::kNoCompression, fast};
+  }
+
+  // Each table of a family has a place of its own where its next keys go.
+  if (family == Family::state || family == Family::index) {
+    cf.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(1));
   }
 
   // A file is compacted once 2,048 of any 4,096 entries in a row, or half of all, are deletions:

@@ -22,6 +22,7 @@ void write_opaque(JsonWriter& json, std::string_view name, const std::string& va
 std::string hex(std::string_view bytes) {
   constexpr std::string_view digits = "0123456789abcdef";
   std::string out;
+  out.reserve(2 * bytes.size());
   for (const char byte : bytes) {
     out += digits[static_cast<unsigned char>(byte) >> 4];
     out += digits[static_cast<unsigned char>(byte) & 0xF];
@@ -95,7 +96,8 @@ std::string_view dead_reason_of(const TaskView& task) {
 void write_task(JsonWriter& json, const TaskView& task, TaskShape shape) {
   const record::TaskBody& body = *task.body;
   json.begin_object();
-  json.key("id").string(task.id.text());
+  const auto id = task.id.chars();
+  json.key("id").string({id.data(), id.size()});
   json.key("queue").string(*task.queue);
   json.key("type").string(body.type());
   json.key("state").string(to_string(task.state()));

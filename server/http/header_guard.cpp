@@ -50,10 +50,19 @@ Result<bool> is_chunked(const RequestHead& head, const KnownFields& fields) {
   return refused(ErrorCode::not_implemented, "the only Transfer-Encoding known here is chunked");
 }
 
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool is_lower_letter(char c) { return c >= 'a' && c <= 'z'; }
+constexpr bool may_be_in_ipv4(char c) { return is_digit(c) || c == '.'; }
+constexpr bool may_be_in_ipv6(char c) {
+  return may_be_in_ipv4(c) || c == ':' || (c >= 'a' && c <= 'f');
+}
+constexpr bool may_be_in_name(char c) {
+  return is_lower_letter(c) || is_digit(c) || c == '.' || c == '-' || c == '_';
+}
+
 bool is_loopback(std::string_view host) {
   return host == "localhost" || host == "::1" ||
-         (host.starts_with("127.") &&
-          host.find_first_not_of("0123456789.") == std::string_view::npos);
+         (host.starts_with("127.") && std::all_of(host.begin(), host.end(), may_be_in_ipv4));
 }
 
 bool answers_to(std::string_view host, const HostPolicy& policy) {
@@ -112,16 +121,15 @@ bool split_authority(std::string_view authority, std::string& host_lower) {
   if (host_end == std::string_view::npos || host_end == 0) return false;
   host_lower =
       lower_case(bracketed ? authority.substr(1, host_end - 1) : authority.substr(0, host_end));
-  const std::string_view allowed =
-      bracketed ? "0123456789abcdef:." : "abcdefghijklmnopqrstuvwxyz0123456789.-_";
-  if (host_lower.empty() || host_lower.find_first_not_of(allowed) != std::string::npos)
+  if (host_lower.empty() || !std::all_of(host_lower.begin(), host_lower.end(),
+                                         bracketed ? may_be_in_ipv6 : may_be_in_name)) {
     return false;
+  }
 
   const std::string_view rest = authority.substr(host_end + (bracketed ? 1 : 0));
   if (rest.empty()) return true;
   const std::string_view port = rest.substr(1);
-  return rest.front() == ':' && port.size() <= 5 &&
-         port.find_first_not_of("0123456789") == std::string_view::npos;
+  return rest.front() == ':' && port.size() <= 5 && std::all_of(port.begin(), port.end(), is_digit);
 }
 
 Result<void> check_origin(const KnownFields& fields, std::string_view target_authority,

@@ -1,7 +1,5 @@
 #include "http/io_thread.h"
 
-#include <fmt/format.h>
-
 #include <boost/asio/post.hpp>
 #include <memory>
 #include <random>
@@ -91,7 +89,10 @@ std::string IoThread::new_request_id() {
   std::uint64_t z = request_id_state_ += 0x9E3779B97F4A7C15;
   z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9;
   z = (z ^ z >> 27) * 0x94D049BB133111EB;
-  return fmt::format(FMT_STRING("{:016x}"), z ^ z >> 31);
+  z ^= z >> 31;
+  std::string id(16, '0');
+  for (std::size_t at = id.size(); at-- > 0; z >>= 4) id[at] = "0123456789abcdef"[z & 0xF];
+  return id;
 }
 
 void IoThread::resume(engine::Reply&& reply) {

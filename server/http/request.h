@@ -35,6 +35,14 @@ struct RequestHead {
   bool http_1_0 = false;
   bool keep_alive = true;
   std::vector<Field> fields;
+
+  // Keeps the memory of `fields` for the next request.
+  void clear() {
+    method = target = {};
+    http_1_0 = false;
+    keep_alive = true;
+    fields.clear();
+  }
 };
 
 // The fields that the server reads. Each may be given once; only tracestate may be repeated.

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <iterator>
 
 namespace quern::http {
 namespace {
@@ -80,8 +79,11 @@ void Response::clear() {
 
 void write_head(const Response& response, const HeadContext& context, std::string& out) {
   out.clear();
-  fmt::format_to(std::back_inserter(out), FMT_STRING("HTTP/1.1 {} {}\r\n"), response.status,
-                 reason_phrase(response.status));
+  out += "HTTP/1.1 ";
+  out += fmt::format_int(response.status).c_str();
+  out += ' ';
+  out += reason_phrase(response.status);
+  out += "\r\n";
   append_line(out, "Date", context.date);
   // RFC 9110 section 8.6: a 204 has neither content nor its length.
   if (response.status != 204) {

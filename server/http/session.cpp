@@ -110,8 +110,10 @@ Awaitable<bool> Session::serve() {
     co_return co_await refuse_unread(std::move(*refused));
   }
   const Admitted& admitted = std::get<Admitted>(admission);
-  if (!co_await receive_body(admitted)) co_return false;
-  enter(Phase::engine);
+  if (!body_is_here(admitted.framing)) {
+    if (!co_await receive_body(admitted)) co_return false;
+    enter(Phase::engine);
+  }
   co_return co_await answer(admitted);
 }
 
@@ -224,6 +226,7 @@ void Session::answer_error(const Error& error) {
   }
 }
 
+// No coroutine, as which it would cost a frame for every answer.
 Awaitable<bool> Session::send() {
   if (env_.draining.load(std::memory_order_relaxed)) keep_alive_ = false;
   write_head(response_,
@@ -240,7 +243,7 @@ Awaitable<bool> Session::send() {
                            {"status", std::to_string(response_.status)}});
   }
   const bool without_body = request_.method == Method::head || response_.status == 204;
-  co_return co_await write(response_head_, without_body ? std::string_view() : response_.body);
+  return write(response_head_, without_body ? std::string_view() : response_.body);
 }
 
 Awaitable<bool> Session::write(std::string_view first, std::string_view second) {

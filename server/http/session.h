@@ -61,6 +61,7 @@ class Session : public std::enable_shared_from_this<Session> {
   // What a stranger is told: no more than so often a minute what is wrong.
   Error refusal_of_try(Error error) const;
 
+  bool body_is_here(const Framing& framing);
   Awaitable<bool> receive_body(const Admitted& admitted);
   Awaitable<bool> receive_fixed(std::size_t length);
   Awaitable<bool> receive_chunked();

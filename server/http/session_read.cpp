@@ -38,7 +38,7 @@ std::string_view Session::buffered() const {
 Awaitable<bool> Session::receive_head() {
   RawHeadScanner scanner(env_.admission.head);
   // Nothing of the request before may show in a refusal of this one.
-  head_ = {};
+  head_.clear();
   request_ = {};
   request_id_.clear();
   response_.clear();
@@ -67,9 +67,17 @@ Awaitable<bool> Session::receive_head() {
   }
 }
 
+// Nearly all bodies come with their heads: no coroutine for these.
+bool Session::body_is_here(const Framing& framing) {
+  if (!framing.has_body()) return true;
+  if (framing.chunked || buffer_.size() < framing.content_length) return false;
+  body_in_buffer_ = static_cast<std::size_t>(framing.content_length);
+  request_.body = buffered().substr(0, body_in_buffer_);
+  return true;
+}
+
 Awaitable<bool> Session::receive_body(const Admitted& admitted) {
   const Framing& framing = admitted.framing;
-  if (!framing.has_body()) co_return true;
   if (admitted.expects_continue && buffer_.size() == 0) {
     if (!co_await write("HTTP/1.1 100 Continue\r\n\r\n", {})) co_return false;
   }
@@ -79,11 +87,6 @@ Awaitable<bool> Session::receive_body(const Admitted& admitted) {
 }
 
 Awaitable<bool> Session::receive_fixed(std::size_t length) {
-  if (buffer_.size() >= length) {
-    request_.body = buffered().substr(0, length);
-    body_in_buffer_ = length;
-    co_return true;
-  }
   std::size_t filled = buffer_.size();
   body_.assign(buffered());
   buffer_.consume(filled);

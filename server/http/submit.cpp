@@ -29,7 +29,10 @@ Result<void> answer_submit(const Request&, const Context&, engine::Outcome&& out
   const auto& submitted = expect<engine::Submitted>(outcome);
   const engine::TaskView& task = submitted.tasks.front();
   response.status = 202;
-  response.add_field("Location", "/tasks/" + task.id.text());
+  std::string location = "/tasks/";
+  location.reserve(location.size() + TaskId::text_size);
+  task.id.append_text(location);
+  response.add_field("Location", location);
   if (submitted.replayed) response.add_field("Idempotency-Replayed", "true");
   JsonWriter json(response.body);
   write_task(json, task, TaskShape::summary);

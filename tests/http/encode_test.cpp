@@ -66,10 +66,11 @@ TEST_CASE("the token is shown to the worker alone") {
   lease.set_token(std::string("\x00\x11\xff", 3));
   lease.set_worker_id("w");
   lease.set_expires_at(3'000);
+  lease.set_lease_ms(1'000);
   CHECK(
       task.json(TaskShape::leased)
           .find(
-              R"("lease":{"token":"0011ff","worker_id":"w","expires_at":"1970-01-01T00:00:03.000Z"})") !=
+              R"("lease":{"token":"0011ff","worker_id":"w","expires_at":"1970-01-01T00:00:03.000Z","lease_ms":1000})") !=
       std::string::npos);
   CHECK(task.json(TaskShape::whole)
             .find(R"("lease":{"worker_id":"w","expires_at":"1970-01-01T00:00:03.000Z"})") !=

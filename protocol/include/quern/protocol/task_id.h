@@ -56,6 +56,8 @@ struct TaskId {
   std::uint32_t queue() const;
   std::uint8_t lane() const;
 
+  static constexpr std::size_t text_size = 36;
+  std::array<char, text_size> chars() const;  // of the text
   void append_text(std::string& out) const;
   std::string text() const;
 
