@@ -139,13 +139,13 @@ std::optional<Task> Core::find(const TaskId& id) {
   }
   std::optional<record::TaskStatus> status = records.settled_status(id);
   if (!status) return find_fresh(id);
-  std::shared_ptr<record::TaskBody> body = records.body(id);
+  std::shared_ptr<const record::TaskBody> body = records.body(id);
   if (!body) return std::nullopt;
   return Task{id, std::move(body), std::move(*status), false};
 }
 
 std::optional<Task> Core::find_fresh(const TaskId& id) {
-  std::shared_ptr<record::TaskBody> body = records.body(id);
+  std::shared_ptr<const record::TaskBody> body = records.body(id);
   if (!body) return std::nullopt;
   record::TaskStatus status = status_as_submitted(id, *body);
   return Task{id, std::move(body), std::move(status), true};
@@ -161,16 +161,14 @@ std::optional<Duration> Core::timeout(const Task& task) {
   return queue_of(task).settings().timeout;
 }
 
-TaskView Core::view(const Task& task, Detail detail) {
-  TaskView view{.id = task.id,
-                .queue = queue_of(task).name(),
-                .body = task.body,
-                .status = task.status,
-                .max_attempts = max_attempts(task)};
+TaskView Core::view(Task task, Detail detail) {
+  TaskView view{.id = task.id, .queue = queue_of(task).name(), .max_attempts = max_attempts(task)};
+  if (detail != Detail::brief && task.status.has_lease()) view.timeout = timeout(task);
+  view.body = std::move(task.body);
+  view.status = std::move(task.status);
   if (detail == Detail::brief) return view;
-  if (task.status.has_lease()) view.timeout = timeout(task);
-  if (task.status.failure_count() > 0) {
-    view.failures = must(load_failures(records.staged(), task.id, task.status));
+  if (view.status.failure_count() > 0) {
+    view.failures = must(load_failures(records.staged(), view.id, view.status));
   }
   if (detail == Detail::whole) must(load_apart(records.staged(), view));
   return view;
@@ -290,7 +288,7 @@ void Core::add(const Task& task) {
   queue.add(task.state());
   mark(queue);
   const record::TaskBody& body = *task.body;
-  records.put(Table::tasks, keys::task(task.id), body);
+  records.put_body(task.id, task.body);
   if (!body.idempotency_key().empty()) {
     records.put(Table::keys, keys::idempotency(queue.number(), body.idempotency_key()),
                 std::string(task.id.view()));

@@ -77,7 +77,7 @@ class Core {
   std::optional<Task> find(const TaskId& id);
   // The same for one that is known to be as submitted: nobody looks for its status.
   std::optional<Task> find_fresh(const TaskId& id);
-  TaskView view(const Task& task, Detail detail);
+  TaskView view(Task task, Detail detail);
   TaskId new_id(QueueNumber queue, std::uint8_t lane);
   TaskId newest_id() const;  // no task is newer
   void add(const Task& task);

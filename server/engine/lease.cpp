@@ -97,7 +97,7 @@ Round lease_ready(Core& core, const Lease& command) {
       ++buried;
     } else {
       start(core, task, grant);
-      round.leased.push_back(core.view(task, Detail::whole));
+      round.leased.push_back(core.view(std::move(task), Detail::whole));
       bytes += round.leased.back().byte_count();
     }
     source->next = core.next_of(*source->queue);

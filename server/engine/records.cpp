@@ -21,19 +21,34 @@ void Records::put(Table table, std::string key, const google::protobuf::MessageL
 }
 
 void Records::erase(Table table, std::string key) {
-  if (table == Table::tasks && !at_hand_.empty()) {
-    const auto at_hand = at_hand_.extract(keys::task_id_of(key));
-    if (!at_hand.empty()) at_hand_bytes_ -= at_hand.mapped().size();
-  }
+  if (table == Table::tasks) take_at_hand(keys::task_id_of(key));
   staged_.erase(table, std::move(key));
 }
 
-std::shared_ptr<record::TaskBody> Records::body(const TaskId& id) const {
-  const auto at_hand = at_hand_.extract(id);
-  if (at_hand.empty()) return must(load_body(staged_, id));
-  at_hand_bytes_ -= at_hand.mapped().size();
-  auto body = std::make_shared<record::TaskBody>();
-  return body->ParseFromString(at_hand.mapped()) ? body : must(load_body(staged_, id));
+void Records::put_body(const TaskId& id, const std::shared_ptr<const record::TaskBody>& body) {
+  std::string bytes = body->SerializeAsString();
+  // Once they come to much, workers are behind, and it will be long before this one is asked for.
+  if (at_hand_bytes_ <= at_hand_bytes_max) keep_at_hand(id, body, bytes.size());
+  staged_.put(Table::tasks, keys::task(id), std::move(bytes));
+}
+
+std::shared_ptr<const record::TaskBody> Records::body(const TaskId& id) const {
+  if (auto at_hand = take_at_hand(id)) return at_hand;
+  return must(load_body(staged_, id));
+}
+
+void Records::keep_at_hand(const TaskId& id, std::shared_ptr<const record::TaskBody> body,
+                           std::size_t bytes) const {
+  if (at_hand_.try_emplace(id, std::move(body), bytes).second) at_hand_bytes_ += bytes;
+}
+
+std::shared_ptr<const record::TaskBody> Records::take_at_hand(const TaskId& id) const {
+  const auto found = at_hand_.find(id);
+  if (found == at_hand_.end()) return nullptr;
+  at_hand_bytes_ -= found->second.bytes;
+  auto body = std::move(found->second.body);
+  at_hand_.erase(found);
+  return body;
 }
 
 std::optional<record::TaskStatus> Records::settled_status(const TaskId& id) const {
@@ -67,9 +82,13 @@ std::size_t Records::scan_fresh(std::uint32_t queue, std::uint32_t lane,
     at_hand_bytes_ = 0;
   }
   std::vector<TaskId> found;
-  scan(Table::tasks, range, [&](std::string_view key, std::string_view body) {
+  scan(Table::tasks, range, [&](std::string_view key, std::string_view bytes) {
     found.push_back(keys::task_id_of(key));
-    if (at_hand_.emplace(found.back(), body).second) at_hand_bytes_ += body.size();
+    auto body = std::make_shared<record::TaskBody>();
+    // One that is damaged is found to be when it is asked for.
+    if (body->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+      keep_at_hand(found.back(), std::move(body), bytes.size());
+    }
     return found.size() < count_max;
   });
   for (const TaskId& id : found) visit(id, !get(Table::status, keys::id(id), value));

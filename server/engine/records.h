@@ -52,7 +52,9 @@ class Records {
   void erase(storage::Table table, std::string key);
 
   // Null: there is no such task.
-  std::shared_ptr<record::TaskBody> body(const TaskId& id) const;
+  std::shared_ptr<const record::TaskBody> body(const TaskId& id) const;
+  // It must not be changed afterwards.
+  void put_body(const TaskId& id, const std::shared_ptr<const record::TaskBody>& body);
   // Of a task that is not running; nullopt: it is as submitted.
   std::optional<record::TaskStatus> settled_status(const TaskId& id) const;
 
@@ -75,9 +77,17 @@ class Records {
 
  private:
   storage::Staged staged_;
-  // Bodies that a scan has passed and that nobody has asked for yet. They never change; one that is
-  // erased leaves with its record.
-  mutable std::unordered_map<TaskId, std::string> at_hand_;
+  struct AtHand {
+    std::shared_ptr<const record::TaskBody> body;
+    std::size_t bytes;  // of its record
+  };
+  void keep_at_hand(const TaskId& id, std::shared_ptr<const record::TaskBody> body,
+                    std::size_t bytes) const;
+  std::shared_ptr<const record::TaskBody> take_at_hand(const TaskId& id) const;  // null: not there
+
+  // Bodies that were submitted or passed by a scan and that nobody has asked for yet. They never
+  // change; one that is erased leaves with its record.
+  mutable std::unordered_map<TaskId, AtHand> at_hand_;
   mutable std::size_t at_hand_bytes_ = 0;
 };
 

@@ -89,7 +89,7 @@ void settle_one(Core& core, Ticket ticket, SettleOne&& command) {
   if (verb == SettleVerb::heartbeat) {
     return core.reply(ticket, LeaseExtended{Timestamp{task->status.lease().expires_at()}});
   }
-  core.reply(ticket, OneTask{core.view(*task, Detail::whole)});
+  core.reply(ticket, OneTask{core.view(*std::move(task), Detail::whole)});
 }
 
 std::vector<Settled> settle_all(Core& core, std::vector<SettleItem>&& items, const Scope& scope) {
@@ -99,7 +99,8 @@ std::vector<Settled> settle_all(Core& core, std::vector<SettleItem>&& items, con
     const SettleVerb verb = item.verb;
     Result<Task> task = apply(core, item, scope);
     if (task) {
-      settled.push_back({verb, std::move(item.id_text), core.view(*task, Detail::brief)});
+      settled.push_back(
+          {verb, std::move(item.id_text), core.view(*std::move(task), Detail::brief)});
     } else {
       settled.push_back({verb, std::move(item.id_text), std::move(task).error()});
     }

@@ -167,9 +167,9 @@ void submit(Core& core, Ticket ticket, Submit&& command) {
   Submitted answer;
   answer.tasks.reserve(command.tasks.size());
   for (std::size_t i = 0; i < command.tasks.size(); ++i) {
-    const Plan& todo = (*plans)[i];
+    Plan& todo = (*plans)[i];
     if (todo.replay) {
-      answer.tasks.push_back(core.view(*todo.replay, Detail::head));
+      answer.tasks.push_back(core.view(*std::move(todo.replay), Detail::head));
       answer.replayed = true;
     } else if (todo.replay_of) {
       answer.tasks.push_back(answer.tasks[*todo.replay_of]);

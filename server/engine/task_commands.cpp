@@ -33,7 +33,7 @@ void cancel_task(Core& core, Ticket ticket, const CancelTask& command) {
                                               " already and cannot be cancelled"});
   }
   cancel(core, *task);
-  core.reply(ticket, OneTask{core.view(*task, Detail::whole)});
+  core.reply(ticket, OneTask{core.view(*std::move(task), Detail::whole)});
 }
 
 void redrive_task(Core& core, Ticket ticket, const RedriveTask& command) {
@@ -46,7 +46,7 @@ void redrive_task(Core& core, Ticket ticket, const RedriveTask& command) {
                                               "; only dead tasks are redriven"});
   }
   redrive(core, *task, nullptr, std::nullopt);
-  core.reply(ticket, OneTask{core.view(*task, Detail::whole)});
+  core.reply(ticket, OneTask{core.view(*std::move(task), Detail::whole)});
 }
 
 }  // namespace quern::engine
