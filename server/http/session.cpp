@@ -132,7 +132,11 @@ Awaitable<bool> Session::answer(const Admitted& admitted) {
     if (!submitted) {
       outcome = std::move(submitted).error();
     } else {
-      if (!co_await await_outcome(watched)) co_return false;
+      co_await await_outcome(watched);
+      if (!outcome_) {  // the client went before the answer came
+        env_.context.engine.tell(engine::Abandon{.ticket = ticket_});
+        co_return false;
+      }
       outcome = *std::exchange(outcome_, std::nullopt);
       if (watched && !still_authorized()) {
         return_leases(env_.context.engine, leases_of(outcome));
@@ -150,7 +154,15 @@ Awaitable<bool> Session::answer(const Admitted& admitted) {
              !answered) {
     answer_error(answered.error());
   }
-  const bool sent = (leases.leases.empty() || !client_is_gone()) && co_await send();
+  bool sent = leases.leases.empty() || !client_is_gone();
+  if (sent) {
+    compose_head();
+    // Nearly always: the rest would cost a coroutine.
+    const std::size_t written = write_what_fits();
+    if (written < response_head_.size() + body_to_send().size()) {
+      sent = co_await write(response_head_, body_to_send(), written);
+    }
+  }
   if (!sent) return_leases(env_.context.engine, std::move(leases));
   co_return sent&& keep_alive_;
 }
@@ -226,8 +238,7 @@ void Session::answer_error(const Error& error) {
   }
 }
 
-// No coroutine, as which it would cost a frame for every answer.
-Awaitable<bool> Session::send() {
+void Session::compose_head() {
   if (env_.draining.load(std::memory_order_relaxed)) keep_alive_ = false;
   write_head(response_,
              HeadContext{.date = thread_.date(),
@@ -242,15 +253,31 @@ Awaitable<bool> Session::send() {
                            {"token", request_.token ? request_.token->name : "-"},
                            {"status", std::to_string(response_.status)}});
   }
-  const bool without_body = request_.method == Method::head || response_.status == 204;
-  return write(response_head_, without_body ? std::string_view() : response_.body);
 }
 
-Awaitable<bool> Session::write(std::string_view first, std::string_view second) {
+std::string_view Session::body_to_send() const {
+  const bool without_body = request_.method == Method::head || response_.status == 204;
+  return without_body ? std::string_view() : response_.body;
+}
+
+Awaitable<bool> Session::send() {
+  compose_head();
+  return write(response_head_, body_to_send());
+}
+
+// Without waiting; what went wrong is found again by whoever writes the rest.
+std::size_t Session::write_what_fits() {
+  answered_ = true;
+  error_code ec;
+  const std::size_t count = write_now(0, response_head_, body_to_send(), ec);
+  return ec ? 0 : count;
+}
+
+Awaitable<bool> Session::write(std::string_view first, std::string_view second,
+                               std::size_t written) {
   // A client that takes less than this in the time allowed has stalled.
   constexpr std::size_t progress_bytes = std::size_t{64} << 10;
-  std::size_t written = 0;
-  std::size_t mark = 0;
+  std::size_t mark = written;
   answered_ = true;
   MemoryShare share(env_.answer_budget);
   while (written < first.size() + second.size()) {

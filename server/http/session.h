@@ -68,22 +68,29 @@ class Session : public std::enable_shared_from_this<Session> {
   Awaitable<bool> fail_body();
   void drop_body();
 
-  // False when the client went before the answer came.
-  Awaitable<bool> await_outcome(bool watched);
+  // Until there is an outcome, or the client is gone if that is `watched`.
+  Awaitable<void> await_outcome(bool watched);
   void watch_client();
   void on_readable();
   void wake();
   bool client_is_gone();
 
   Awaitable<bool> read_more(std::size_t bytes_max);
+  // Its halves: from the socket, and into the buffer.
+  Awaitable<std::size_t> read_some(std::size_t bytes_max, error_code& ec);
+  bool take_in(std::size_t count, const error_code& ec);
   // As the socket's async_read_some().
   Awaitable<std::size_t> read_tls(asio::mutable_buffer into, error_code& ec);
   // What has come, without waiting; would_block when nothing has.
   std::size_t read_now(asio::mutable_buffer into, error_code& ec);
   std::size_t write_now(std::size_t at, std::string_view first, std::string_view second,
                         error_code& ec);
+  void compose_head();
+  std::string_view body_to_send() const;
+  std::size_t write_what_fits();
   Awaitable<bool> send();
-  Awaitable<bool> write(std::string_view first, std::string_view second);
+  // The rest of both behind what was `written` already.
+  Awaitable<bool> write(std::string_view first, std::string_view second, std::size_t written = 0);
   Awaitable<void> linger();
   // The same for a client with whom there was no handshake.
   Awaitable<void> end_handshake();

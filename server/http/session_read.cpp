@@ -58,7 +58,9 @@ Awaitable<bool> Session::receive_head() {
     } else if (answered_ && env_.draining.load(std::memory_order_relaxed)) {
       co_return false;
     }
-    if (!co_await read_more(read_bytes)) {
+    error_code ec;
+    const std::size_t count = co_await read_some(read_bytes, ec);
+    if (!take_in(count, ec)) {
       if (expired_ && phase_ == Phase::header && !broken_) {
         co_return co_await refuse(too_slow("the header"));
       }
@@ -137,25 +139,29 @@ void Session::drop_body() {
   if (body_.capacity() > body_kept_bytes_max) std::string().swap(body_);
 }
 
-Awaitable<bool> Session::read_more(std::size_t bytes_max) {
+// No coroutine of its own; `ec` outlives the wait.
+Awaitable<std::size_t> Session::read_some(std::size_t bytes_max, error_code& ec) {
   const std::size_t room = std::min(bytes_max, buffer_.max_size() - buffer_.size());
   assert(room > 0);
-  error_code ec;
-  std::size_t count = 0;
-  if (tls_) {
-    count = co_await read_tls(buffer_.prepare(room), ec);
-  } else {
-    count =
-        co_await socket_.async_read_some(buffer_.prepare(room), asio::redirect_error(awaiting, ec));
-  }
-  if (ec || expired_) co_return false;
+  if (tls_) return read_tls(buffer_.prepare(room), ec);
+  return socket_.async_read_some(buffer_.prepare(room), asio::redirect_error(awaiting, ec));
+}
+
+bool Session::take_in(std::size_t count, const error_code& ec) {
+  if (ec || expired_) return false;
   buffer_.commit(count);
-  co_return true;
+  return true;
+}
+
+Awaitable<bool> Session::read_more(std::size_t bytes_max) {
+  error_code ec;
+  const std::size_t count = co_await read_some(bytes_max, ec);
+  co_return take_in(count, ec);
 }
 
 // --- waiting for the engine ---------------------------------------------------------------------
 
-Awaitable<bool> Session::await_outcome(bool watched) {
+Awaitable<void> Session::await_outcome(bool watched) {
   waiting_ = true;
   watched_ = watched;
   // With TLS something may be here already that no socket will tell of.
@@ -164,11 +170,8 @@ Awaitable<bool> Session::await_outcome(bool watched) {
   } else if (watched) {
     watch_client();
   }
-  co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void()>(
+  return asio::async_initiate<const asio::use_awaitable_t<Executor>, void()>(
       [this](auto&& resume) { resume_.emplace(std::forward<decltype(resume)>(resume)); }, awaiting);
-  if (outcome_) co_return true;
-  env_.context.engine.tell(engine::Abandon{.ticket = ticket_});
-  co_return false;
 }
 
 void Session::resume(engine::Outcome&& outcome) {
