@@ -110,14 +110,16 @@ Transport::Try Transport::call_once(const Call& call) {
 
 Result<HttpResponse> Transport::exchange(const Call& call, bool& sent) {
   const SteadyTime now = std::chrono::steady_clock::now();
-  auto connection = pool_.take(std::min(now + options_.connect_timeout, call.give_up_at));
+  const Duration timeout = std::min(options_.timeout, call.timeout.value_or(options_.timeout));
+  auto connection =
+      pool_.take(std::min(now + std::min(options_.connect_timeout, timeout), call.give_up_at));
   if (!connection) return connection.error();
   const HttpRequest request{.method = call.method,
                             .target = call.target,
                             .body = call.body,
                             .content_type = call.content_type};
   const SteadyTime deadline =
-      std::min(std::chrono::steady_clock::now() + call.wait + options_.timeout, call.give_up_at);
+      std::min(std::chrono::steady_clock::now() + call.wait + timeout, call.give_up_at);
   sent = true;
   auto response = (*connection)->exchange(request, deadline, call.stop);
   if (!response) return response.error();

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -26,7 +27,8 @@ struct Call {
   std::string body;
   Repeat repeat = Repeat::safe;
   std::string_view content_type = "application/json";
-  Duration wait{0};  // the server may take so much longer on purpose
+  Duration wait{0};                      // the server may take so much longer on purpose
+  std::optional<Duration> timeout = {};  // beyond that; the options' if that is less
   std::stop_token stop;
   SteadyTime give_up_at = SteadyTime::max();  // however long the options would let it take
 };

@@ -185,6 +185,15 @@ TEST_CASE("slow answers are waited for, as long as the time-out says") {
   CHECK(calm.get(task.id).id == task.id);
 }
 
+TEST_CASE("a large answer may take longer than the time-out while it keeps coming") {
+  Setting setting;
+  const std::string payload = '"' + std::string(1'000'000, 'x') + '"';
+  const Task task = setting.direct.submit({.queue = "q", .type = "t", .payload = payload});
+  Client client({.server = setting.proxy.url(), .timeout = 1s, .retry_for = 0ms});
+  setting.proxy.make({.delay = 200ms});  // of every piece
+  CHECK(client.get(task.id).payload == payload);
+}
+
 TEST_CASE("a watch goes on after any trouble") {
   Setting setting;
   setting.direct.submit({.queue = "q", .type = "t"});

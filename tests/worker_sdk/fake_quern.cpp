@@ -106,11 +106,16 @@ FakeAnswer FakeQuern::handle(const FakeRequest& request) {
     if (request.body.size() > body_bytes_max_) return problem(413, "payload_too_large");
   }
   if (request.target == "/leases") return lease(body, request);
-  if (request.target == "/tasks") {
-    json task = body;
+  const auto submitted = [](json task) {
     task["id"] = "submitted";
     task["state"] = "ready";
-    return {.status = 202, .body = task.dump()};
+    return task;
+  };
+  if (request.target == "/tasks") return {.status = 202, .body = submitted(body).dump()};
+  if (request.target == "/tasks/batch") {
+    json answer = {{"tasks", json::array()}};
+    for (const json& task : body["tasks"]) answer["tasks"].push_back(submitted(task));
+    return {.status = 202, .body = answer.dump()};
   }
   return problem(404, "not_found");
 }

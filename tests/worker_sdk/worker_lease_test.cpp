@@ -6,6 +6,7 @@
 #include <latch>
 
 #include "quern/quern.h"
+#include "worker/portion.h"
 #include "worker/prefetch.h"
 #include "worker_on_fake.h"
 
@@ -33,6 +34,25 @@ TEST_CASE("as many tasks are prefetched as handlers finish during a lease call")
     prefetch.was_too_many();
     CHECK(prefetch.count() == 0);
   }
+}
+
+TEST_CASE("a lease call asks for what arrives long before its leases end") {
+  constexpr Duration lease{60'000};
+  Portion portion;
+  CHECK(portion.tasks_max() == 4);
+  for (int call = 0; call < 20; ++call) portion.arrived(portion.tasks_max(), 1ms, lease);
+  CHECK(portion.tasks_max() == 1'000);
+  portion.arrived(1'000, 20s, lease);
+  CHECK(portion.tasks_max() == 500);
+  portion.arrived(500, 5s, lease);  // slow, but in time
+  portion.arrived(3, 1ms, lease);   // there were no more
+  CHECK(portion.tasks_max() == 500);
+  portion.arrived(3, 20s, lease);
+  CHECK(portion.tasks_max() == 1);
+  portion.timed_out();
+  CHECK(portion.tasks_max() == 1);
+  portion.arrived(1, 1ms, lease);
+  CHECK(portion.tasks_max() == 2);
 }
 
 TEST_CASE("short handlers have the next tasks at hand while a lease call is under way") {

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <barrier>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -116,6 +117,36 @@ TEST_CASE("follow-up tasks inherit the correlation id, and each attempt names th
   CHECK(keys[0] != keys[1]);
   CHECK(keys[1] != keys[2]);
   CHECK(keys[0].substr(0, keys[0].rfind(':')) == keys[1].substr(0, keys[1].rfind(':')));
+}
+
+TEST_CASE("a follow-up whose submit failed is the same one when it is said again") {
+  FakeQuern quern;
+  RunningWorker running(quern);
+  running.worker.handle("work", [&](Context& context) {
+    const NewTask follow_up{.type = "next"};
+    quern.refuse(problem(401, "unauthorized"));
+    CHECK_THROWS_AS(context.submit_batch({follow_up, follow_up}), ApiError);
+    quern.clear_refusal();
+    context.submit_batch({follow_up, follow_up});
+    quern.refuse(problem(401, "unauthorized"));
+    CHECK_THROWS_AS(context.submit(follow_up), ApiError);
+    quern.clear_refusal();
+    context.submit(follow_up);
+  });
+  running.start();
+  CHECK(quern.outcome(quern.add("work"))["op"] == "complete");
+  std::vector<std::string> keys;
+  for (const FakeRequest& request : quern.server().requests()) {
+    const auto body = nlohmann::json::parse(request.body);
+    if (request.target == "/tasks") keys.push_back(body["idempotency_key"]);
+    if (request.target != "/tasks/batch") continue;
+    for (const auto& task : body["tasks"]) keys.push_back(task["idempotency_key"]);
+  }
+  REQUIRE(keys.size() == 6);
+  CHECK(std::set<std::string>(keys.begin(), keys.end()).size() == 3);
+  CHECK(keys[0] == keys[2]);
+  CHECK(keys[1] == keys[3]);
+  CHECK(keys[4] == keys[5]);
 }
 
 TEST_CASE("options out of range are refused") {

@@ -112,6 +112,33 @@ TEST_CASE("heartbeats through a slow network keep the lease") {
   CHECK(history.start_count() == 1);
 }
 
+TEST_CASE("a connection that goes silent costs no lease, however short the queue's is") {
+  TroubledSetting setting;
+  quern::QueueSettings settings;
+  settings.lease = 3s;
+  setting.direct.queue_set("q", settings);
+  quern::Client client({.server = setting.proxy.url()});
+  quern::Worker worker(client, options_for("q", 1));
+  HandlerHistory history;
+  std::atomic<bool> go_on = false;
+  worker.handle(
+      "work", [&](quern::Context& context) { history.run(context, [&] { return go_on.load(); }); });
+  const auto tasks = setting.direct.submit_batch(tasks_for("q", 1));
+  Background background(worker);
+  REQUIRE(history.await_running(1));
+  setting.proxy.make(Kind::swallow_request);
+  setting.await_strikes(1);
+  setting.proxy.end_trouble();
+  const quern::Timestamp end = setting.direct.get(tasks[0].id).lease.value().expires_at;
+  eventually(
+      "the lease outlives its length",
+      [&] { return setting.direct.get(tasks[0].id).lease.value().expires_at > end + 3s; },
+      [](bool holds) { return holds; });
+  go_on = true;
+  wait_for_all(setting.direct, tasks);
+  CHECK(history.start_count() == 1);
+}
+
 TEST_CASE("a worker that is stopped during trouble ends, and what it held comes back") {
   struct Row {
     Kind trouble;

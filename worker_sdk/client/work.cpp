@@ -36,6 +36,7 @@ LeaseAnswer Client::lease(const LeaseRequest& request, std::stop_token stop) {
             .target = "/leases",
             .repeat = Repeat::never,
             .wait = request.wait,
+            .timeout = request.timeout,
             .stop = std::move(stop)};
   JsonWriter json(call.body);
   throw_unless(sdk::write_lease_request(json, request));

@@ -39,6 +39,10 @@ constexpr std::chrono::seconds stop_linger{3};
 // nothing takes the answer to a lease of 64 tasks in 90 system calls instead of one or two.
 constexpr std::size_t read_bytes_max = 64 * 1024;
 
+// An answer that has come so far may take so long for as much again, whatever the deadline was.
+constexpr std::size_t progress_bytes = 64 * 1024;
+constexpr std::chrono::seconds stall_max{5};
+
 class Settings : public ConnectionSettings {
  public:
   Settings(Endpoint endpoint, std::string token)
@@ -175,14 +179,33 @@ class AsioConnection : public Connection {
     // sending fails, but there is an answer.
     http::response_parser<http::string_body> parser;
     parser.body_limit(boost::none);  // we asked for it, and the server limits what it keeps
-    if (const error_code error = run([&](auto done) {
-          http::async_read(stream, buffer_, parser, [done](error_code e, std::size_t) { done(e); });
-        })) {
+    if (const error_code error = receive(stream, parser)) {
       return unsent ? failure("the request could not be sent", unsent)
                     : failure("no answer", error);
     }
     keep_alive_ = !stopped_ && !unsent && parser.keep_alive() && buffer_.size() == 0;
     return translate(parser.release());
+  }
+
+  // An answer may be large and the way slow: as long as it keeps coming, it may go on.
+  template <typename Stream>
+  error_code receive(Stream& stream, http::response_parser<http::string_body>& parser) {
+    parser.eager(true);
+    std::size_t received = 0;
+    for (std::size_t mark = 0; !parser.is_done();) {
+      const error_code error = run([&](auto done) {
+        http::async_read_some(stream, buffer_, parser, [&, done](error_code e, std::size_t count) {
+          received += count;
+          done(e);
+        });
+      });
+      if (error) return error;
+      if (received - mark >= progress_bytes && !stopped_) {
+        deadline_ = std::max(deadline_, std::chrono::steady_clock::now() + stall_max);
+        mark = received;
+      }
+    }
+    return {};
   }
 
   http::request<http::span_body<const char>> compose(const HttpRequest& request) const {

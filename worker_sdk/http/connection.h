@@ -51,6 +51,7 @@ class Connection {
   static Result<std::unique_ptr<Connection>> open(
       std::shared_ptr<const ConnectionSettings> settings, SteadyTime deadline);
 
+  // An answer that is under way at the deadline may go on for as long as it keeps coming.
   // When `stop` is requested the sending side is closed, which tells the server that nobody waits
   // any more. An answer that was already under way is still received, so that no lease in it is
   // lost; otherwise the call ends as `unreachable`.

@@ -182,6 +182,7 @@ void write_lease(JsonWriter& json, const Lease& lease) {
   write_text(json, "token", lease.token);
   json.key("worker_id").string(lease.worker_id);
   json.key("expires_at").time(lease.expires_at);
+  write_duration(json, "lease_ms", lease.length);
   write_duration(json, "timeout_ms", lease.timeout);
   json.end_object();
 }

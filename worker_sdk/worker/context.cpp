@@ -28,14 +28,21 @@ void Context::progress(std::string_view json) {
   pool_.show_progress(*attempt_, std::string(json));
 }
 
+// A call that throws counts nothing: said again by the handler, it is the same follow-up.
 Task Context::submit(NewTask task) {
-  inherit(task);
-  return pool_.client().submit(std::move(task));
+  auto counted = attempt_->follow_ups;
+  inherit(task, counted);
+  Task submitted = pool_.client().submit(std::move(task));
+  attempt_->follow_ups = std::move(counted);
+  return submitted;
 }
 
 std::vector<Task> Context::submit_batch(std::vector<NewTask> tasks) {
-  for (NewTask& task : tasks) inherit(task);
-  return pool_.client().submit_batch(std::move(tasks));
+  auto counted = attempt_->follow_ups;
+  for (NewTask& task : tasks) inherit(task, counted);
+  std::vector<Task> submitted = pool_.client().submit_batch(std::move(tasks));
+  attempt_->follow_ups = std::move(counted);
+  return submitted;
 }
 
 std::string Context::run_once(std::string_view key, const std::function<std::string()>& effect) {
@@ -62,11 +69,10 @@ void Context::log(LogLevel level, std::string_view text) const {
 
 Client& Context::client() const { return pool_.client(); }
 
-void Context::inherit(NewTask& task) {
+void Context::inherit(NewTask& task, std::map<std::string, std::uint32_t>& counted) const {
   if (task.correlation_id.empty()) task.correlation_id = correlation_id();
   if (!task.idempotency_key.empty()) return;
-  const std::uint32_t occurrence =
-      attempt_->follow_ups[sdk::derived_key(attempt_->task.id, task, 0)]++;
+  const std::uint32_t occurrence = counted[sdk::derived_key(attempt_->task.id, task, 0)]++;
   task.idempotency_key = sdk::derived_key(attempt_->task.id, task, occurrence);
 }
 

@@ -5,19 +5,23 @@
 namespace quern {
 namespace {
 
-// How long handlers have, once asked to stop, before their tasks are given back under them; and how
-// long the last reports may take after that.
+// How long handlers have, once asked to stop, before their tasks are given back under them.
 constexpr Duration last_grace{5'000};
+// How long the last reports may take after that, beside what a stopped call lingers.
+constexpr Duration last_reports{2'000};
 
 }  // namespace
 
 void Pool::drain() {
   release_unstarted();
-  if (!wait_until_idle(options_.grace, true)) {
+  // From when it was asked for: the last lease call may have taken some of it.
+  const SteadyTime grace_end =
+      stopped_at_.value_or(std::chrono::steady_clock::now()) + options_.grace;
+  if (!wait_until_idle(grace_end, true)) {
     ask_running_to_stop();
-    if (!wait_until_idle(last_grace, true)) {
+    if (!wait_until_idle(grace_end + last_grace, true)) {
       release_running();
-      if (!wait_until_idle(last_grace, false)) {
+      if (!wait_until_idle(grace_end + last_grace + last_reports, false)) {
         log(LogLevel::error,
             "ending with reports that the server did not take: those tasks will run again when "
             "their leases end");
@@ -28,6 +32,7 @@ void Pool::drain() {
 
 void Pool::close() {
   stop();
+  closing_.request_stop();
   const std::lock_guard lock(mutex_);
   closed_ = true;
   handler_wake_.notify_all();
@@ -35,10 +40,10 @@ void Pool::close() {
   watch_wake_.notify_all();
 }
 
-// Whether everything is reported (and nothing running, if `running_too`) within `time_max`.
-bool Pool::wait_until_idle(Duration time_max, bool running_too) {
+// Whether everything is reported (and nothing running, if `running_too`) by `until`.
+bool Pool::wait_until_idle(SteadyTime until, bool running_too) {
   std::unique_lock lock(mutex_);
-  return idle_wake_.wait_for(lock, time_max, [&] {
+  return idle_wake_.wait_until(lock, until, [&] {
     return outbox_.empty() && in_flight_ == 0 && (!running_too || attempts_.empty());
   });
 }

@@ -57,6 +57,10 @@ std::optional<Error> Pool::lease_until_stopped() {
       }
       if (!answered && is_refusal(error.code())) return error.error();
       if (!stopping_.stop_requested()) server_failed(error.error());
+      if (error.code() == ErrorCode::unreachable) {
+        const std::lock_guard lock(mutex_);
+        portion_.timed_out();
+      }
       if (is_refusal(error.code()) && !request->settle.empty()) {
         report(std::move(request->settle));  // perhaps one of them is the cause
       } else {
@@ -94,18 +98,29 @@ void Pool::pause_leasing(Duration time) {
   lease_wake_.wait_for(lock, time, [this] { return stopping_.stop_requested(); });
 }
 
+// So long a call may take: when it hangs, two more heartbeats fit into the shortest lease.
+Duration Pool::call_timeout() const {
+  Duration shortest = options_.lease.value_or(lease_seen_);
+  if (!options_.lease) {
+    for (const auto& [token, attempt] : attempts_) shortest = std::min(shortest, attempt->length);
+  }
+  return std::max(shortest / 3, Duration{1'000});
+}
+
 // Waits until there is room for a task. nullopt: stop. `quiet`: the last call found nothing, so
 // that the next one may as well wait at the server.
 std::optional<LeaseRequest> Pool::next_lease(bool quiet) {
   std::unique_lock lock(mutex_);
   await_room(lock, quiet);
   if (stopping_.stop_requested()) return std::nullopt;
-  const std::size_t room = std::min(in_hand_max() - attempts_.size(), lease_tasks_max_);
+  const std::size_t room =
+      std::min({in_hand_max() - attempts_.size(), lease_tasks_max_, portion_.tasks_max()});
   LeaseRequest request{.queues = options_.queues,
                        .max_tasks = static_cast<std::uint32_t>(room),
                        .lease = options_.lease,
                        .worker_id = options_.worker_id,
-                       .settle = outbox_.take().take()};
+                       .settle = outbox_.take().take(),
+                       .timeout = call_timeout()};
   in_flight_ += request.settle.size();
   if (quiet && request.settle.empty()) {
     request.wait = std::min(options_.wait, wait_max_);
@@ -140,6 +155,7 @@ void Pool::begin(std::vector<Task> tasks, const LeaseRequest& request, SteadyTim
   parked_ = false;
   if (tasks.empty()) return;
   stats_.leased += tasks.size();
+  lease_seen_ = Duration::max();
   // The lease runs from when the server granted it, which was after we asked: so this is early. A
   // long poll makes it much too early; but then it was granted just now.
   const SteadyTime granted_at = std::max(asked_at, now - Duration{1'000});
@@ -151,6 +167,7 @@ void Pool::begin(std::vector<Task> tasks, const LeaseRequest& request, SteadyTim
     attempt->lease_until = granted_at + attempt->length;
     attempt->heartbeat_sent(granted_at);
     heartbeat_due = std::min(heartbeat_due, attempt->heartbeat_due);
+    lease_seen_ = std::min(lease_seen_, attempt->length);
     if (attempt->task.lease->timeout) {
       const Duration timeout = std::min(*attempt->task.lease->timeout, limits::ten_years);
       attempt->stop_at =
@@ -161,6 +178,7 @@ void Pool::begin(std::vector<Task> tasks, const LeaseRequest& request, SteadyTim
     const std::string_view token = attempt->task.lease->token;
     attempts_.emplace(token, std::move(attempt));
   }
+  if (!waited) portion_.arrived(tasks.size(), now - asked_at, lease_seen_);
   wake_handler();
   watch_from(now + start_wait_max);
   if (heartbeat_due < report_at_) report_wake_.notify_one();

@@ -44,13 +44,8 @@ WorkerOptions checked(WorkerOptions options) {
   return options;
 }
 
-ClientOptions client_options_for(const WorkerOptions& worker, ClientOptions options) {
+ClientOptions client_options_for(ClientOptions options) {
   options.retry_for = Duration{0};
-  // A call that hangs must not cost the lease: two more heartbeats fit in. Leases that the tasks
-  // name may be shorter than what is assumed here; those a call that hangs can cost.
-  const Duration lease = worker.lease.value_or(Duration{30'000});
-  options.timeout = std::min(options.timeout, std::max(lease / 3, Duration{1'000}));
-  options.connect_timeout = std::min(options.connect_timeout, options.timeout);
   return options;
 }
 

@@ -8,8 +8,8 @@ namespace quern::sdk {
 // Throws ApiError (invalid_argument) for what is out of range.
 WorkerOptions checked(WorkerOptions options);
 
-// For the client that a worker leases and reports with. It never repeats a call by itself (the
-// worker knows better when), and gives up early enough for the leases in hand.
-ClientOptions client_options_for(const WorkerOptions& worker, ClientOptions options);
+// For the client that a worker leases and reports with. It never repeats a call by itself: the
+// worker knows better when.
+ClientOptions client_options_for(ClientOptions options);
 
 }  // namespace quern::sdk

@@ -17,7 +17,7 @@ constexpr Duration progress_interval{500};
 Pool::Pool(Client& client, WorkerOptions options)
     : client_(client),
       options_(sdk::checked(std::move(options))),
-      own_client_(sdk::client_options_for(options_, client.options())),
+      own_client_(sdk::client_options_for(client.options())),
       prefetch_(options_.concurrency) {}
 
 void Pool::add(std::string type, Worker::Handler handler) {
@@ -44,6 +44,7 @@ void Pool::run() {
 void Pool::stop() {
   stopping_.request_stop();
   const std::lock_guard lock(mutex_);
+  if (!stopped_at_) stopped_at_ = std::chrono::steady_clock::now();
   lease_wake_.notify_all();
 }
 

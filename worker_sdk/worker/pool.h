@@ -35,6 +35,7 @@
 #include "quern/worker.h"
 #include "worker/attempt.h"
 #include "worker/outbox.h"
+#include "worker/portion.h"
 #include "worker/prefetch.h"
 
 namespace quern {
@@ -70,11 +71,12 @@ class Pool {
   void await_room(std::unique_lock<std::mutex>& lock, bool quiet);
   std::size_t in_hand_max() const { return options_.concurrency + prefetch_.count(); }
   void pause_leasing(Duration time);
+  Duration call_timeout() const;
   bool learn_limits(const LeaseRequest& refused, const Error& error);
   void begin(std::vector<Task> tasks, const LeaseRequest& request, SteadyTime asked_at);
   void drain();
   void close();  // ends the other threads
-  bool wait_until_idle(Duration time_max, bool running_too);
+  bool wait_until_idle(SteadyTime until, bool running_too);
   void release_unstarted();
   void ask_running_to_stop();
   void release_running();
@@ -122,6 +124,7 @@ class Pool {
   Client own_client_;  // never repeats a call by itself: the loop knows better when
   std::map<std::string, Worker::Handler, std::less<>> handlers_;
   std::stop_source stopping_;
+  std::stop_source closing_;  // nobody waits for answers any more
 
   mutable std::mutex mutex_;
   std::condition_variable lease_wake_;
@@ -138,6 +141,10 @@ class Pool {
   std::size_t handlers_idle_ = 0;
   bool handler_waking_ = false;  // one was told to wake, and has not yet
   Prefetch prefetch_;
+  Portion portion_;
+  // The shortest of the last answer's leases: what the next one's may be like.
+  Duration lease_seen_ = QueueSettings{}.lease;
+  std::optional<SteadyTime> stopped_at_;
   std::optional<std::size_t> lease_when_;     // the leasing thread waits until so few are in hand
   SteadyTime report_at_ = SteadyTime::max();  // when the reporter looks by itself
   SteadyTime watch_at_ = SteadyTime::max();   // when the watch does

@@ -89,13 +89,16 @@ void Pool::add_heartbeats(Report& report, SteadyTime now) {
 // Sends reports and heartbeats that were taken; what could not be delivered goes back. The error,
 // if the server is to be left alone for a while.
 std::optional<Error> Pool::report(std::vector<Settlement> batch) {
+  // Settles without leasing, and without being repeated by the client.
+  LeaseRequest request{
+      .queues = options_.queues, .max_tasks = 0, .worker_id = options_.worker_id, .settle = batch};
+  {
+    const std::lock_guard lock(mutex_);
+    request.timeout = call_timeout();
+  }
   const SteadyTime sent_at = steady_clock::now();
   try {
-    // Settles without leasing, and without being repeated by the client.
-    const LeaseAnswer answer = own_client_.lease({.queues = options_.queues,
-                                                  .max_tasks = 0,
-                                                  .worker_id = options_.worker_id,
-                                                  .settle = batch});
+    const LeaseAnswer answer = own_client_.lease(request, closing_.get_token());
     server_answered();
     settled(batch, answer.settled, sent_at);
     return std::nullopt;

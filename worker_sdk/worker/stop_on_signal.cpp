@@ -5,7 +5,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
+#include <cstdint>
+#include <ctime>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -27,10 +30,27 @@ void wake(char reason) {
   errno = saved_errno;
 }
 
-extern "C" void quern_on_signal(int) {
-  // The second signal ends the process, whichever of them it is.
-  for (const int number : signals) ::signal(number, SIG_DFL);
-  wake('s');
+// One stop may arrive several times: a shell signals the whole group, and a wrapper passes its own
+// on. What comes this soon after the first is still the same.
+constexpr std::int64_t repeats_for_ms = 1'000;
+
+std::atomic<std::int64_t> first_at_ms = 0;                      // 0: none came yet
+static_assert(std::atomic<std::int64_t>::is_always_lock_free);  // a handler may use no other
+
+std::int64_t monotonic_ms() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::int64_t{now.tv_sec} * 1'000 + now.tv_nsec / 1'000'000 + 1;
+}
+
+extern "C" void quern_on_signal(int number) {
+  std::int64_t first = 0;
+  const std::int64_t now = monotonic_ms();
+  if (first_at_ms.compare_exchange_strong(first, now)) return wake('s');
+  if (now - first < repeats_for_ms) return;
+  // The second one ends the process, whichever of them it is.
+  ::signal(number, SIG_DFL);
+  ::raise(number);
 }
 
 // What signals concern: the process has them once, whoever waits for them.
@@ -69,6 +89,7 @@ class SignalWatch {
       close_pipe();
       throw;
     }
+    first_at_ms = 0;
     struct sigaction action {};
     action.sa_handler = quern_on_signal;
     action.sa_flags = SA_RESTART;

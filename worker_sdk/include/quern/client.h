@@ -90,6 +90,8 @@ struct LeaseRequest {
   std::optional<Duration> lease = {};    // overrides the tasks' own
   std::string worker_id = {};            // shown to people
   std::vector<Settlement> settle = {};   // done first
+  // How long the answer may take beyond `wait`, where that is less than ClientOptions::timeout.
+  std::optional<Duration> timeout = {};
 };
 
 struct LeaseAnswer {

@@ -6,11 +6,10 @@
 //   worker.run_until_signal();
 //
 // Shape    One thread leases for all; `concurrency` threads run handlers; one more sends
-// heartbeats,
-//          and one watches the clock. While tasks keep coming, results travel with the next lease
-//          call: one round trip. Handlers that are quicker than that find the next tasks at hand:
-//          at most `concurrency` more are leased ahead, and what has not started within a second is
-//          released, so that another worker can have it.
+//          heartbeats, and one watches the clock. While tasks keep coming, results travel with the
+//          next lease call: one round trip. Handlers that are quicker than that find the next tasks
+//          at hand: at most `concurrency` more are leased ahead, and what has not started within a
+//          second is released, so that another worker can have it.
 // Threads  Handlers run on several threads at once. stop() and stats() from any thread.
 // Promises A task is completed only after its handler returned (late acknowledgement). Its lease is
 //          kept alive for as long as the handler runs. When the server is away, the worker waits
@@ -153,7 +152,7 @@ class Context {
  private:
   friend class Pool;
   Context(Pool& pool, std::shared_ptr<Attempt> attempt);
-  void inherit(NewTask& task);
+  void inherit(NewTask& task, std::map<std::string, std::uint32_t>& counted) const;
   std::string run_once(std::string_view key, const std::function<std::string()>& effect);
 
   Pool& pool_;
@@ -189,8 +188,9 @@ class Worker {
   void run();
   // The same, and a requested `stop` calls stop(): what a std::jthread runs.
   void run(std::stop_token stop);
-  // The same, and SIGTERM and SIGINT call stop(). A second signal ends the process at once. Several
-  // workers of one process may do so, each in a thread: the first signal stops them all.
+  // The same, and SIGTERM and SIGINT call stop(). A second signal ends the process at once, unless
+  // it comes within a second: one stop may be signalled twice, to the group and by a wrapper.
+  // Several workers of one process may do so, each in a thread: the first signal stops them all.
   void run_until_signal();
 
   // Leases nothing more, releases what has not started without counting an attempt, and lets
