@@ -1,8 +1,8 @@
 // What can be set, and where from: flags, then QUERN_* in the environment, then a TOML file.
 //
-// Shape    one table (config.cpp) names every setting once. `io_threads` in the file is
-// --io-threads
-//          and QUERN_IO_THREADS.
+// Shape    one table (settings.cpp) names every setting once. `io_threads` in the file is
+//          --io-threads and QUERN_IO_THREADS. A table of the file goes before its keys: `keep` in
+//          [backup] is `backup_keep`.
 // Errors   invalid_argument, in words for the person who starts the server.
 #pragma once
 
@@ -44,6 +44,9 @@ struct Config {
   std::uint64_t space_reserve_bytes = 0;
   std::size_t answer_memory_bytes_max = 0;
   std::chrono::milliseconds drain_timeout{0};
+  std::filesystem::path backup_directory;        // empty: no backups
+  std::chrono::milliseconds backup_interval{0};  // 0: only when somebody asks
+  std::size_t backup_keep = 0;
   http::RequestLimits limits;
   http::HeadLimits head;
 };

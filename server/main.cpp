@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "backup_command.h"
 #include "config.h"
 #include "doctor.h"
 #include "log.h"
@@ -32,6 +33,9 @@ int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   if (!arguments.empty()) {
     const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
+    if (arguments.front() == "backup") {
+      return finish(server::run_backup_command(rest, wall_now()));
+    }
     if (arguments.front() == "doctor") return finish(server::run_doctor(rest));
     if (arguments.front() == "token") return finish(server::run_token_command(rest, wall_now()));
   }

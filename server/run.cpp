@@ -14,11 +14,13 @@
 #include <thread>
 #include <utility>
 
+#include "backup_keeper.h"
 #include "clock.h"
 #include "commit_loop.h"
 #include "credentials.h"
 #include "http/server.h"
 #include "log.h"
+#include "quern/storage/backups.h"
 #include "quern/storage/keys.h"
 #include "quern/storage/records.pb.h"
 #include "quern/storage/rocks_store.h"
@@ -94,7 +96,8 @@ CommitLoop::Options loop_options(const Config& config) {
   return options;
 }
 
-CommitLoop::OpenStore store_opener(const Config& config) {
+CommitLoop::OpenStore store_opener(const Config& config,
+                                   std::shared_ptr<storage::BackupSource> backup_source) {
   return [options = storage::RocksOptions{
               .directory = config.data,
               .durability = config.durability,
@@ -103,6 +106,7 @@ CommitLoop::OpenStore store_opener(const Config& config) {
                   [](const std::string& text) {
                     log::warn("storage", {{"notice", text}});
                   },
+              .backup_source = std::move(backup_source),
           }] { return storage::open_rocks_store(options); };
 }
 
@@ -115,13 +119,26 @@ std::uint32_t data_format(const EnginePort& engine) {
   return found && *found && meta.ParseFromString(bytes) ? meta.format() : 0;
 }
 
+Timestamp wall_now() {
+  return Timestamp{
+      std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch())
+          .count()};
+}
+
+// Null when there is nowhere to keep backups.
+Result<std::unique_ptr<BackupKeeper>> backup_keeper(const Config& config,
+                                                    std::shared_ptr<storage::BackupSource> source) {
+  if (config.backup_directory.empty()) return std::unique_ptr<BackupKeeper>();
+  return BackupKeeper::open(
+      {.writer = {.directory = config.backup_directory, .space_low_bytes = config.space_low_bytes},
+       .schedule = {.interval = Duration{config.backup_interval}},
+       .keep = config.backup_keep,
+       .now = wall_now},
+      std::move(source));
+}
+
 http::ServerOptions server_options(const Config& config, http::ListenAddress listen,
                                    http::Credentials credentials, const EnginePort& engine) {
-  const auto wall_now = [] {
-    return Timestamp{
-        std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch())
-            .count()};
-  };
   return {.listen = std::move(listen),
           .allowed_hosts = config.allowed_hosts,
           .io_threads = io_thread_count(config),
@@ -178,8 +195,9 @@ void announce_credentials(const http::Credentials& credentials) {
 // answered is durable.
 class Signals {
  public:
-  Signals(CommitLoop& loop, http::Server& server, const Config& config)
-      : loop_(loop), server_(server), config_(config) {}
+  // `backups` may be null.
+  Signals(CommitLoop& loop, http::Server& server, BackupKeeper* backups, const Config& config)
+      : loop_(loop), server_(server), backups_(backups), config_(config) {}
 
   void await_end() {
     await_signal();
@@ -200,6 +218,7 @@ class Signals {
       deadline_ = std::chrono::steady_clock::now() + config_.drain_timeout;
       loop_.drain();
       server_.drain();
+      if (backups_ != nullptr) backups_->end_soon();
       await_signal();
       await_sessions();
     });
@@ -232,6 +251,7 @@ class Signals {
 
   CommitLoop& loop_;
   http::Server& server_;
+  BackupKeeper* backups_;
   const Config& config_;
   asio::io_context context_{1};
   asio::signal_set signals_{context_, SIGTERM, SIGINT, SIGHUP};
@@ -270,15 +290,20 @@ int run_server(const Config& given) {
   SpaceGuard guard(
       {.low_bytes = config.space_low_bytes, .reserve_bytes = config.space_reserve_bytes},
       disk_space_of(config.data));
-  CommitLoop loop(loop_options(config), guard.guard(store_opener(config)), random, clock);
+  const std::shared_ptr<storage::BackupSource> source = storage::make_backup_source();
+  CommitLoop loop(loop_options(config), guard.guard(store_opener(config, source)), random, clock);
   if (Result<void> opened = loop.open(); !opened) return fail(opened.error());
+  Result<std::unique_ptr<BackupKeeper>> backups = backup_keeper(config, source);
+  if (!backups) return fail(backups.error());
+  EnginePort& engine = *backups ? static_cast<EnginePort&>(**backups) : guard;
   Result<std::unique_ptr<http::Server>> server = http::Server::listen(
-      server_options(config, *std::move(listen), *std::move(credentials), loop), guard);
+      server_options(config, *std::move(listen), *std::move(credentials), loop), engine);
   if (!server) return fail(server.error());
 
-  Signals signals(loop, **server, config);
+  Signals signals(loop, **server, backups->get(), config);
   guard.start(loop);
   loop.start(**server);
+  if (*backups) (*backups)->start(guard, **server);
   (*server)->start();
   announce(config, **server, is_loopback);
   signals.await_end();
@@ -286,6 +311,7 @@ int run_server(const Config& given) {
   // Connections first: what they still have to tell the engine is committed before the store
   // closes.
   (*server)->stop();
+  if (*backups) (*backups)->stop();
   guard.stop();
   loop.stop();
   log::info("stopped");
