@@ -46,7 +46,11 @@ Result<std::unique_ptr<BackupKeeper>> BackupKeeper::open(
 
 BackupKeeper::BackupKeeper(const Options& options, std::shared_ptr<storage::BackupSource> source,
                            std::unique_ptr<storage::BackupWriter> writer)
-    : options_(options), source_(std::move(source)), writer_(std::move(writer)) {}
+    : options_(options),
+      source_(std::move(source)),
+      writer_(std::move(writer)),
+      schedule_(options.schedule),
+      keep_(options.keep) {}
 
 BackupKeeper::~BackupKeeper() { stop(); }
 
@@ -60,6 +64,13 @@ void BackupKeeper::start(EnginePort& engine, ReplySink& sink) {
 void BackupKeeper::end_soon() {
   stop_.request_stop();
   const std::lock_guard lock(mutex_);
+  changed_.notify_all();
+}
+
+void BackupKeeper::use(const BackupSchedule& schedule, std::size_t keep) {
+  const std::lock_guard lock(mutex_);
+  schedule_ = schedule;
+  keep_ = keep;
   changed_.notify_all();
 }
 
@@ -138,10 +149,11 @@ std::optional<BackupKeeper::Job> BackupKeeper::await_job() {
       return std::exchange(waiting_, std::nullopt)
           .value_or(Job{.ticket = 0, .call = {.verb = engine::BackupCall::Verb::create}});
     }
-    if (options_.schedule.interval > Duration{0}) {
+    if (schedule_.interval > Duration{0}) {
       changed_.wait_for(lock, options_.look_every, called);
     } else {
-      changed_.wait(lock, called);
+      // A schedule may come, too: then this is woken, and looks again.
+      changed_.wait(lock);
     }
   }
 }
@@ -151,15 +163,20 @@ BackupKeeper::Status BackupKeeper::status() const {
   return {.newest = newest(), .failed_at = failed_at_};
 }
 
+std::size_t BackupKeeper::keep() const {
+  const std::lock_guard lock(mutex_);
+  return keep_;
+}
+
 std::optional<Timestamp> BackupKeeper::newest() const {
   const auto whole = std::ranges::find_if(backups_, std::logical_not(), &storage::Backup::damaged);
   return whole == backups_.end() ? std::nullopt : std::optional(whole->created_at);
 }
 
 bool BackupKeeper::is_due() const {
-  if (options_.schedule.interval <= Duration{0}) return false;
+  if (schedule_.interval <= Duration{0}) return false;
   const Timestamp now = options_.now();
-  const std::optional<Timestamp> next = options_.schedule.next(newest(), failed_at_, now);
+  const std::optional<Timestamp> next = schedule_.next(newest(), failed_at_, now);
   return next && *next <= now;
 }
 
@@ -187,7 +204,7 @@ Result<engine::BackupAnswer> BackupKeeper::create() {
                                   {"own_bytes", std::to_string(backup->own_bytes)},
                                   {"duration_ms", std::to_string(took.count())}});
   // Not before there is a new one that opens.
-  if (const Result<std::size_t> removed = writer_->prune(options_.keep); !removed) {
+  if (const Result<std::size_t> removed = writer_->prune(keep()); !removed) {
     log::error("old backups could not be removed", {{"detail", removed.error().detail}});
   }
   read_list();

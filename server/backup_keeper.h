@@ -52,6 +52,8 @@ class BackupKeeper final : public EnginePort {
   void start(EnginePort& engine, ReplySink& sink);
   // What is under way ends soon, and nothing new begins.
   void end_soon();
+  // From now on.
+  void use(const BackupSchedule& schedule, std::size_t keep);
   // Returns when it has ended.
   void stop();
 
@@ -87,6 +89,7 @@ class BackupKeeper final : public EnginePort {
   Result<engine::BackupAnswer> create();
   Result<engine::BackupAnswer> check(std::uint32_t id);
   void read_list();
+  std::size_t keep() const;
   void reply(engine::Ticket ticket, engine::Outcome outcome);
 
   const Options options_;
@@ -98,6 +101,8 @@ class BackupKeeper final : public EnginePort {
   std::stop_source stop_;
   mutable std::mutex mutex_;  // guards all below
   std::condition_variable changed_;
+  BackupSchedule schedule_;
+  std::size_t keep_;
   std::vector<storage::Backup> backups_;  // the newest first
   std::optional<Job> waiting_;
   bool busy_ = false;

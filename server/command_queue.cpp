@@ -51,8 +51,8 @@ void CommandQueue::close(std::string reason) {
 void CommandQueue::open() {
   closed_because_.clear();
   // A new engine does not know that the server is draining.
-  if (draining_)
-    commands_.insert(commands_.begin(), Queued{0, engine::Drain{.stopping = stopping_}});
+  Queued drain{0, engine::Drain{.stopping = stopping_}};
+  if (draining_) commands_.insert(commands_.begin(), std::move(drain));
 }
 
 void CommandQueue::drain() {

@@ -177,8 +177,9 @@ Result<void> check_backups(const Config& config) {
   return {};
 }
 
-Result<Config> apply(const GivenSettings& given) {
-  Config config;
+Result<Invocation> apply(const GivenSettings& given) {
+  Invocation invocation;
+  Config& config = invocation.config;
   for (const Setting& setting : all_settings()) {
     const auto found = given.find(setting.name);
     const bool is_given = found != given.end();
@@ -187,6 +188,7 @@ Result<Config> apply(const GivenSettings& given) {
     if (Result<void> set = setting.set(config, text); !set) {
       return unfit((is_given ? found->second.source : setting.name) + " " + set.error().detail);
     }
+    invocation.texts[setting.name] = text;
   }
   if (config.data.empty()) {
     return unfit("there is no data directory: say --data DIR, QUERN_DATA or data in the file");
@@ -195,7 +197,7 @@ Result<Config> apply(const GivenSettings& given) {
     return unfit("body_memory_bytes_max must be at least body_bytes_max");
   }
   if (Result<void> checked = check_backups(config); !checked) return std::move(checked).error();
-  return config;
+  return invocation;
 }
 
 }  // namespace
@@ -204,7 +206,7 @@ Result<Invocation> read_config(const std::vector<std::string>& arguments,
                                const Environment& environment, const std::string& version) {
   Result<CommandLine> line = read_command_line(arguments, version);
   if (!line) return std::move(line).error();
-  if (line->print) return Invocation{.config = {}, .print = std::move(line->print)};
+  if (line->print) return Invocation{.config = {}, .print = std::move(line->print), .texts = {}};
 
   GivenSettings given = std::move(line->given);
   // merge() keeps what is there: what was asked first goes before.
@@ -216,9 +218,7 @@ Result<Invocation> read_config(const std::vector<std::string>& arguments,
     if (!from_file) return std::move(from_file).error();
     given.merge(*from_file);
   }
-  Result<Config> config = apply(given);
-  if (!config) return std::move(config).error();
-  return Invocation{.config = *std::move(config), .print = std::nullopt};
+  return apply(given);
 }
 
 }  // namespace quern::server

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -55,6 +56,8 @@ struct Config {
 struct Invocation {
   Config config;
   std::optional<std::string> print;  // --help, --version: print this and exit
+  // Every setting that has a value, as it was written: to tell what a later reading changes.
+  std::map<std::string, std::string, std::less<>> texts;
 };
 
 using Environment = std::function<const char*(const char* name)>;

@@ -39,8 +39,10 @@ int main(int argc, char** argv) {
     if (arguments.front() == "doctor") return finish(server::run_doctor(rest));
     if (arguments.front() == "token") return finish(server::run_token_command(rest, wall_now()));
   }
-  Result<server::Invocation> invocation =
-      server::read_config(arguments, std::getenv, server::version_text());
+  const auto read = [&arguments] {
+    return server::read_config(arguments, std::getenv, server::version_text());
+  };
+  Result<server::Invocation> invocation = read();
   if (!invocation) {
     std::fprintf(stderr, "quernd: %s\nquernd: --help lists the settings\n",
                  invocation.error().detail.c_str());
@@ -51,5 +53,5 @@ int main(int argc, char** argv) {
     return EXIT_SUCCESS;
   }
   log::configure(invocation->config.log_level, invocation->config.log_format);
-  return server::run_server(invocation->config);
+  return server::run_server(*invocation, read);
 }

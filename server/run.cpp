@@ -25,6 +25,7 @@
 #include "quern/storage/records.pb.h"
 #include "quern/storage/rocks_store.h"
 #include "quern/version.h"
+#include "settings.h"
 #include "space_guard.h"
 #include "system_random.h"
 
@@ -190,14 +191,19 @@ void announce_credentials(const http::Credentials& credentials) {
   }
 }
 
-// Reads tokens and certificate anew with SIGHUP. Waits for SIGTERM or SIGINT; then until every
-// connection is done or the time for it is over. A second signal ends the process at once: what was
-// answered is durable.
+// Reads settings, tokens and certificate anew with SIGHUP. Waits for SIGTERM or SIGINT; then until
+// every connection is done or the time for it is over. A second signal ends the process at once:
+// what was answered is durable.
 class Signals {
  public:
   // `backups` may be null.
-  Signals(CommitLoop& loop, http::Server& server, BackupKeeper* backups, const Config& config)
-      : loop_(loop), server_(server), backups_(backups), config_(config) {}
+  Signals(CommitLoop& loop, http::Server& server, BackupKeeper* backups, Invocation invocation,
+          const std::function<Result<Invocation>()>& read_again)
+      : loop_(loop),
+        server_(server),
+        backups_(backups),
+        running_(std::move(invocation)),
+        read_again_(read_again) {}
 
   void await_end() {
     await_signal();
@@ -209,13 +215,14 @@ class Signals {
     signals_.async_wait([this](const boost::system::error_code& ec, int signal) {
       if (ec) return;
       if (signal == SIGHUP) {
-        reload();
+        reload_settings();
+        reload_credentials();
         return await_signal();
       }
       if (draining_) std::_Exit(128 + signal);
       log::info("stopping", {{"signal", std::to_string(signal)}});
       draining_ = true;
-      deadline_ = std::chrono::steady_clock::now() + config_.drain_timeout;
+      deadline_ = std::chrono::steady_clock::now() + running_.config.drain_timeout;
       loop_.drain();
       server_.drain();
       if (backups_ != nullptr) backups_->end_soon();
@@ -224,9 +231,37 @@ class Signals {
     });
   }
 
+  // Those that may change while the server runs. Of the others it is said that they wait.
+  void reload_settings() {
+    const Result<Invocation> read = read_again_();
+    if (!read) {
+      log::error("the settings stay as they were", {{"reason", read.error().detail}});
+      return;
+    }
+    for (const Setting& setting : all_settings()) {
+      const auto was = running_.texts.find(setting.name);
+      const auto is = read->texts.find(setting.name);
+      const bool set = is != read->texts.end();
+      if (set == (was != running_.texts.end()) && (!set || was->second == is->second)) continue;
+      if (!setting.live || !set) {
+        log::warn("a setting changes with the next start only", {{"setting", setting.name}});
+        continue;
+      }
+      // It was checked when it was read.
+      static_cast<void>(setting.set(running_.config, is->second).has_value());
+      running_.texts[setting.name] = is->second;
+      log::info("a setting was changed", {{"setting", setting.name}, {"value", is->second}});
+    }
+    log::set_level(running_.config.log_level);
+    if (backups_ != nullptr) {
+      backups_->use({.interval = Duration{running_.config.backup_interval}},
+                    running_.config.backup_keep);
+    }
+  }
+
   // A file that is not right must not lock everybody out, nor let anybody in.
-  void reload() {
-    Result<http::Credentials> credentials = load_credentials(config_);
+  void reload_credentials() {
+    Result<http::Credentials> credentials = load_credentials(running_.config);
     if (!credentials) {
       log::error("the tokens and the certificate stay as they were",
                  {{"reason", credentials.error().detail}});
@@ -252,7 +287,8 @@ class Signals {
   CommitLoop& loop_;
   http::Server& server_;
   BackupKeeper* backups_;
-  const Config& config_;
+  Invocation running_;
+  const std::function<Result<Invocation>()>& read_again_;
   asio::io_context context_{1};
   asio::signal_set signals_{context_, SIGTERM, SIGINT, SIGHUP};
   asio::steady_timer timer_{context_};
@@ -267,7 +303,9 @@ std::string version_text() {
          std::string(build_compiler) + ", " + storage::rocks_version() + ")";
 }
 
-int run_server(const Config& given) {
+int run_server(const Invocation& invocation,
+               const std::function<Result<Invocation>()>& read_again) {
+  const Config& given = invocation.config;
   std::signal(SIGPIPE, SIG_IGN);
   // Until there is something to read anew: a reload must not end a server that is starting.
   std::signal(SIGHUP, SIG_IGN);
@@ -300,7 +338,7 @@ int run_server(const Config& given) {
       server_options(config, *std::move(listen), *std::move(credentials), loop), engine);
   if (!server) return fail(server.error());
 
-  Signals signals(loop, **server, backups->get(), config);
+  Signals signals(loop, **server, backups->get(), invocation, read_again);
   guard.start(loop);
   loop.start(**server);
   if (*backups) (*backups)->start(guard, **server);

@@ -102,7 +102,8 @@ std::vector<Setting> operation_settings() {
       {"log_level", "LEVEL", "info", "debug, info, warn or error",
        [](Config& c, Text t) {
          return set_choice(log::level_from(t), "debug, info, warn or error", t, c.log_level);
-       }},
+       },
+       /*live=*/true},
       {"log_format", "text|json", "text", "how log lines on standard error look",
        [](Config& c, Text t) {
          return set_choice(log::format_from(t), "text or json", t, c.log_format);
@@ -110,13 +111,15 @@ std::vector<Setting> operation_settings() {
       {"io_threads", "N", "0", "threads that speak HTTP; 0: half the cores",
        [](Config& c, Text t) { return set_number(t, 0, 256, c.io_threads); }},
       {"drain_timeout_ms", "N", "10000", "how long requests in hand may take once SIGTERM came",
-       [](Config& c, Text t) { return set_number(t, 0, 3'600'000, c.drain_timeout); }},
+       [](Config& c, Text t) { return set_number(t, 0, 3'600'000, c.drain_timeout); },
+       /*live=*/true},
       {"backup_directory", "DIR", "", "where backups are kept; not within the data directory",
        [](Config& c, Text t) -> Result<void> { return c.backup_directory = t, Ok(); }},
       {"backup_interval_ms", "N", "0", "make a backup so often; 0: only when asked to",
-       [](Config& c, Text t) { return set_number(t, 0, interval_ms_max, c.backup_interval); }},
+       [](Config& c, Text t) { return set_number(t, 0, interval_ms_max, c.backup_interval); },
+       /*live=*/true},
       {"backup_keep", "N", "7", "after each backup, all but so many of the newest are removed",
-       [](Config& c, Text t) { return set_number(t, 1, 100'000, c.backup_keep); }},
+       [](Config& c, Text t) { return set_number(t, 1, 100'000, c.backup_keep); }, /*live=*/true},
   };
 }
 
