@@ -61,6 +61,8 @@ void add_commands(CLI::App& app, Session& session) {
   add_redrive(app, session);
   add_work(app, session);
   add_info(app, session);
+  add_drain(app, session);
+  add_backup(app, session);
   add_doctor(app, session);
   add_completions(app, session);
   add_man(app, session);

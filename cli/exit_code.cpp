@@ -6,6 +6,7 @@ ExitCode exit_code_for(ErrorCode code) {
   switch (code) {
     case ErrorCode::task_not_found:
     case ErrorCode::queue_not_found:
+    case ErrorCode::backup_not_found:
       return exit_not_found;
     case ErrorCode::unreachable:
     case ErrorCode::untrusted:

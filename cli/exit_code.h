@@ -28,7 +28,7 @@ inline constexpr ExitStatus exit_statuses[] = {
     {"0", "done"},
     {"1", "refused by the server, declined by you, or the task did not succeed"},
     {"2", "the command line or the configuration makes no sense"},
-    {"3", "no such task or queue"},
+    {"3", "no such task, queue or backup"},
     {"4", "no answer, or not one of a Quern server"},
     {"5", "not finished in the time that was given"},
     {"130", "interrupted (Ctrl-C)"},

@@ -51,6 +51,12 @@ std::string_view to_string(ErrorCode code) {
       return "not_dead";
     case ErrorCode::queue_not_empty:
       return "queue_not_empty";
+    case ErrorCode::backup_not_found:
+      return "backup_not_found";
+    case ErrorCode::no_backup_directory:
+      return "no_backup_directory";
+    case ErrorCode::backup_running:
+      return "backup_running";
     case ErrorCode::idempotency_key_reused:
       return "idempotency_key_reused";
     case ErrorCode::queue_full:
@@ -71,6 +77,8 @@ std::string_view to_string(ErrorCode code) {
       return "store_unavailable";
     case ErrorCode::store_corrupt:
       return "store_corrupt";
+    case ErrorCode::backup_failed:
+      return "backup_failed";
     case ErrorCode::internal:
       return "internal";
     case ErrorCode::unreachable:

@@ -21,6 +21,12 @@ Result<void> CommandQueue::submit(engine::Ticket ticket, engine::Command&& comma
                  .detail = "the server is recovering from a storage failure; repeat in a moment",
                  .retry_after_seconds = 1};
   }
+  const bool ends_drain = std::holds_alternative<engine::EndDrain>(command);
+  if (ends_drain && stopping_) {
+    return Error{.code = ErrorCode::draining,
+                 .detail = "the server is stopping, which nothing takes back",
+                 .retry_after_seconds = 5};
+  }
   const std::size_t room = room_for(command, commands_max_);
   if (commands_.size() >= room) {
     return Error{.code = ErrorCode::overloaded,
@@ -28,6 +34,8 @@ Result<void> CommandQueue::submit(engine::Ticket ticket, engine::Command&& comma
                            " requests wait for the storage already; repeat in a moment",
                  .retry_after_seconds = 1};
   }
+  if (ends_drain) draining_ = false;
+  if (std::holds_alternative<engine::Drain>(command)) draining_ = true;
   commands_.push_back({ticket, std::move(command)});
   return {};
 }
@@ -43,12 +51,14 @@ void CommandQueue::close(std::string reason) {
 void CommandQueue::open() {
   closed_because_.clear();
   // A new engine does not know that the server is draining.
-  if (draining_) commands_.insert(commands_.begin(), Queued{0, engine::Drain{}});
+  Queued drain{0, engine::Drain{.stopping = stopping_}};
+  if (draining_) commands_.insert(commands_.begin(), std::move(drain));
 }
 
 void CommandQueue::drain() {
   draining_ = true;
-  tell(engine::Drain{});
+  stopping_ = true;
+  tell(engine::Drain{.stopping = true});
 }
 
 }  // namespace quern::server

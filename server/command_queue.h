@@ -26,6 +26,7 @@ class CommandQueue {
 
   //   overloaded  `commands_max` wait already; for new tasks, three quarters of it
   //   recovering  it is closed
+  //   draining    an EndDrain, while the process is about to end
   Result<void> submit(engine::Ticket ticket, engine::Command&& command);
   void tell(engine::Command&& command);
 
@@ -34,7 +35,8 @@ class CommandQueue {
   void close(std::string reason);
   // There is an engine again.
   void open();
-  // Every engine from here on learns first that the server is draining.
+  // The process is about to end: every engine from here on learns first that it is draining. As a
+  // client's Drain does, but no EndDrain takes this one back.
   void drain();
 
   bool empty() const { return commands_.empty(); }
@@ -43,12 +45,14 @@ class CommandQueue {
   void swap(std::vector<Queued>& taken) { taken.swap(commands_); }
   const std::string& closed_because() const { return closed_because_; }  // empty: it is open
   bool draining() const { return draining_; }
+  bool stopping() const { return stopping_; }
 
  private:
   std::size_t commands_max_;
   std::vector<Queued> commands_;
   std::string closed_because_;
-  bool draining_ = false;
+  bool draining_ = false;  // stays true over failures of the engine
+  bool stopping_ = false;
 };
 
 }  // namespace quern::server

@@ -118,8 +118,13 @@ Health CommitLoop::health() const {
   if (const std::string& reason = queue_.closed_because(); !reason.empty()) {
     return {.readiness = Readiness::recovering, .reason = reason};
   }
-  if (queue_.draining())
-    return {.readiness = Readiness::draining, .reason = "the server is stopping"};
+  if (queue_.draining()) {
+    return {.readiness = Readiness::draining,
+            .reason = queue_.stopping()
+                          ? "the server is stopping"
+                          : "the server was told to drain: it takes no tasks and gives out no "
+                            "leases until DELETE /admin/drain, or until it is started anew"};
+  }
   return {.readiness = Readiness::ready, .reason = {}};
 }
 

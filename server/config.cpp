@@ -3,6 +3,7 @@
 #include <toml++/toml.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <map>
 
 #include "settings.h"
@@ -42,7 +43,9 @@ Result<CommandLine> read_command_line(const std::vector<std::string>& arguments,
       "Each flag is also an environment variable (--io-threads: QUERN_IO_THREADS) and a key of "
       "the\n"
       "file (io_threads). A flag goes before the environment, and that before the file.\n"
-      "`quernd token new --help`: makes a token for the file that --tokens names.");
+      "`quernd token new --help`: makes a token for the file that --tokens names.\n"
+      "`quernd backup --help`: lists, checks and restores backups.\n"
+      "`quernd doctor --help`: checks a data directory.");
   app.set_version_flag("--version", version);
   app.add_option("--config", line.config_file, "TOML file with settings")->type_name("FILE");
 
@@ -99,17 +102,37 @@ const Setting* find_setting(std::string_view name) {
   return nullptr;
 }
 
+Result<void> take_setting(const std::string& name, const toml::node& node,
+                          const std::string& source, GivenSettings& given) {
+  if (find_setting(name) == nullptr) return unfit(source + " is not a setting");
+  std::optional<std::string> text = text_of(node);
+  if (!text) {
+    return unfit(source + " must be a string, a number, true, false or a list of strings");
+  }
+  if (given.contains(name)) return unfit(source + " was said already, in another way");
+  given[name] = {*std::move(text), source};
+  return {};
+}
+
+Result<void> take_table(const std::string& prefix, const toml::table& table,
+                        const std::string& source, GivenSettings& given) {
+  for (const auto& [key, node] : table) {
+    const std::string name = prefix + std::string(key.str());
+    const std::string place = source + std::string(key.str());
+    const toml::table* part = prefix.empty() ? node.as_table() : nullptr;
+    Result<void> taken = part != nullptr ? take_table(name + "_", *part, place + ".", given)
+                                         : take_setting(name, node, place, given);
+    if (!taken) return taken;
+  }
+  return {};
+}
+
 Result<GivenSettings> read_file(const std::string& path) {
   GivenSettings given;
   try {
     const toml::table table = toml::parse_file(path);
-    for (const auto& [key, node] : table) {
-      const std::string source = path + ": " + std::string(key.str());
-      if (find_setting(key.str()) == nullptr) return unfit(source + " is not a setting");
-      std::optional<std::string> text = text_of(node);
-      if (!text)
-        return unfit(source + " must be a string, a number, true, false or a list of strings");
-      given[std::string(key.str())] = {*std::move(text), source};
+    if (Result<void> taken = take_table("", table, path + ": ", given); !taken) {
+      return std::move(taken).error();
     }
   } catch (const toml::parse_error& error) {
     return unfit(path + ": line " + std::to_string(error.source().begin.line) + ": " +
@@ -129,8 +152,34 @@ GivenSettings read_environment(const Environment& environment) {
   return given;
 }
 
-Result<Config> apply(const GivenSettings& given) {
-  Config config;
+bool lies_within(const std::filesystem::path& inner, const std::filesystem::path& outer) {
+  std::error_code failure;
+  const auto resolved = [&](const std::filesystem::path& path) {
+    std::filesystem::path whole =
+        std::filesystem::weakly_canonical(std::filesystem::absolute(path, failure), failure);
+    return whole.has_filename() ? whole : whole.parent_path();
+  };
+  const std::filesystem::path in = resolved(inner);
+  const std::filesystem::path out = resolved(outer);
+  return std::mismatch(out.begin(), out.end(), in.begin(), in.end()).first == out.end();
+}
+
+Result<void> check_backups(const Config& config) {
+  if (config.backup_directory.empty()) {
+    if (config.backup_interval.count() == 0) return {};
+    return unfit("backup_interval_ms needs a backup_directory");
+  }
+  // What takes the data along must not take its copies.
+  if (lies_within(config.backup_directory, config.data) ||
+      lies_within(config.data, config.backup_directory)) {
+    return unfit("backup_directory must lie outside of the data directory, and not around it");
+  }
+  return {};
+}
+
+Result<Invocation> apply(const GivenSettings& given) {
+  Invocation invocation;
+  Config& config = invocation.config;
   for (const Setting& setting : all_settings()) {
     const auto found = given.find(setting.name);
     const bool is_given = found != given.end();
@@ -139,6 +188,7 @@ Result<Config> apply(const GivenSettings& given) {
     if (Result<void> set = setting.set(config, text); !set) {
       return unfit((is_given ? found->second.source : setting.name) + " " + set.error().detail);
     }
+    invocation.texts[setting.name] = text;
   }
   if (config.data.empty()) {
     return unfit("there is no data directory: say --data DIR, QUERN_DATA or data in the file");
@@ -146,7 +196,8 @@ Result<Config> apply(const GivenSettings& given) {
   if (config.body_memory_bytes_max < config.limits.body_bytes_max) {
     return unfit("body_memory_bytes_max must be at least body_bytes_max");
   }
-  return config;
+  if (Result<void> checked = check_backups(config); !checked) return std::move(checked).error();
+  return invocation;
 }
 
 }  // namespace
@@ -155,7 +206,7 @@ Result<Invocation> read_config(const std::vector<std::string>& arguments,
                                const Environment& environment, const std::string& version) {
   Result<CommandLine> line = read_command_line(arguments, version);
   if (!line) return std::move(line).error();
-  if (line->print) return Invocation{.config = {}, .print = std::move(line->print)};
+  if (line->print) return Invocation{.config = {}, .print = std::move(line->print), .texts = {}};
 
   GivenSettings given = std::move(line->given);
   // merge() keeps what is there: what was asked first goes before.
@@ -167,9 +218,7 @@ Result<Invocation> read_config(const std::vector<std::string>& arguments,
     if (!from_file) return std::move(from_file).error();
     given.merge(*from_file);
   }
-  Result<Config> config = apply(given);
-  if (!config) return std::move(config).error();
-  return Invocation{.config = *std::move(config), .print = std::nullopt};
+  return apply(given);
 }
 
 }  // namespace quern::server

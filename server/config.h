@@ -1,8 +1,8 @@
 // What can be set, and where from: flags, then QUERN_* in the environment, then a TOML file.
 //
-// Shape    one table (config.cpp) names every setting once. `io_threads` in the file is
-// --io-threads
-//          and QUERN_IO_THREADS.
+// Shape    one table (settings.cpp) names every setting once. `io_threads` in the file is
+//          --io-threads and QUERN_IO_THREADS. A table of the file goes before its keys: `keep` in
+//          [backup] is `backup_keep`.
 // Errors   invalid_argument, in words for the person who starts the server.
 #pragma once
 
@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,6 +45,9 @@ struct Config {
   std::uint64_t space_reserve_bytes = 0;
   std::size_t answer_memory_bytes_max = 0;
   std::chrono::milliseconds drain_timeout{0};
+  std::filesystem::path backup_directory;        // empty: no backups
+  std::chrono::milliseconds backup_interval{0};  // 0: only when somebody asks
+  std::size_t backup_keep = 0;
   http::RequestLimits limits;
   http::HeadLimits head;
 };
@@ -52,6 +56,8 @@ struct Config {
 struct Invocation {
   Config config;
   std::optional<std::string> print;  // --help, --version: print this and exit
+  // Every setting that has a value, as it was written: to tell what a later reading changes.
+  std::map<std::string, std::string, std::less<>> texts;
 };
 
 using Environment = std::function<const char*(const char* name)>;

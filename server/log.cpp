@@ -3,6 +3,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <memory>
 
@@ -13,7 +14,7 @@ namespace quern::log {
 namespace {
 
 struct State {
-  Level level = Level::info;
+  std::atomic<Level> level{Level::info};
   Format format = Format::text;
   std::shared_ptr<spdlog::logger> logger;
 };
@@ -137,7 +138,9 @@ void configure(Level level, Format format) {
   state().format = format;
 }
 
-bool enabled(Level level) { return level >= state().level; }
+void set_level(Level level) { state().level = level; }
+
+bool enabled(Level level) { return level >= state().level.load(std::memory_order_relaxed); }
 
 std::string format_line(Format format, Level level, std::string_view message, Fields fields) {
   std::string line;

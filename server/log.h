@@ -28,6 +28,8 @@ using Fields = std::initializer_list<Field>;
 
 // Before the first thread starts. Until then: info and worse, as text.
 void configure(Level level, Format format);
+// At any time.
+void set_level(Level level);
 
 bool enabled(Level level);
 void write(Level level, std::string_view message, Fields fields = {});

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "backup_command.h"
 #include "config.h"
 #include "doctor.h"
 #include "log.h"
@@ -32,11 +33,16 @@ int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   if (!arguments.empty()) {
     const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
+    if (arguments.front() == "backup") {
+      return finish(server::run_backup_command(rest, wall_now()));
+    }
     if (arguments.front() == "doctor") return finish(server::run_doctor(rest));
     if (arguments.front() == "token") return finish(server::run_token_command(rest, wall_now()));
   }
-  Result<server::Invocation> invocation =
-      server::read_config(arguments, std::getenv, server::version_text());
+  const auto read = [&arguments] {
+    return server::read_config(arguments, std::getenv, server::version_text());
+  };
+  Result<server::Invocation> invocation = read();
   if (!invocation) {
     std::fprintf(stderr, "quernd: %s\nquernd: --help lists the settings\n",
                  invocation.error().detail.c_str());
@@ -47,5 +53,5 @@ int main(int argc, char** argv) {
     return EXIT_SUCCESS;
   }
   log::configure(invocation->config.log_level, invocation->config.log_format);
-  return server::run_server(invocation->config);
+  return server::run_server(*invocation, read);
 }

@@ -14,15 +14,18 @@
 #include <thread>
 #include <utility>
 
+#include "backup_keeper.h"
 #include "clock.h"
 #include "commit_loop.h"
 #include "credentials.h"
 #include "http/server.h"
 #include "log.h"
+#include "quern/storage/backups.h"
 #include "quern/storage/keys.h"
 #include "quern/storage/records.pb.h"
 #include "quern/storage/rocks_store.h"
 #include "quern/version.h"
+#include "settings.h"
 #include "space_guard.h"
 #include "system_random.h"
 
@@ -94,7 +97,8 @@ CommitLoop::Options loop_options(const Config& config) {
   return options;
 }
 
-CommitLoop::OpenStore store_opener(const Config& config) {
+CommitLoop::OpenStore store_opener(const Config& config,
+                                   std::shared_ptr<storage::BackupSource> backup_source) {
   return [options = storage::RocksOptions{
               .directory = config.data,
               .durability = config.durability,
@@ -103,6 +107,7 @@ CommitLoop::OpenStore store_opener(const Config& config) {
                   [](const std::string& text) {
                     log::warn("storage", {{"notice", text}});
                   },
+              .backup_source = std::move(backup_source),
           }] { return storage::open_rocks_store(options); };
 }
 
@@ -115,13 +120,26 @@ std::uint32_t data_format(const EnginePort& engine) {
   return found && *found && meta.ParseFromString(bytes) ? meta.format() : 0;
 }
 
+Timestamp wall_now() {
+  return Timestamp{
+      std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch())
+          .count()};
+}
+
+// Null when there is nowhere to keep backups.
+Result<std::unique_ptr<BackupKeeper>> backup_keeper(const Config& config,
+                                                    std::shared_ptr<storage::BackupSource> source) {
+  if (config.backup_directory.empty()) return std::unique_ptr<BackupKeeper>();
+  return BackupKeeper::open(
+      {.writer = {.directory = config.backup_directory, .space_low_bytes = config.space_low_bytes},
+       .schedule = {.interval = Duration{config.backup_interval}},
+       .keep = config.backup_keep,
+       .now = wall_now},
+      std::move(source));
+}
+
 http::ServerOptions server_options(const Config& config, http::ListenAddress listen,
                                    http::Credentials credentials, const EnginePort& engine) {
-  const auto wall_now = [] {
-    return Timestamp{
-        std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch())
-            .count()};
-  };
   return {.listen = std::move(listen),
           .allowed_hosts = config.allowed_hosts,
           .io_threads = io_thread_count(config),
@@ -173,13 +191,19 @@ void announce_credentials(const http::Credentials& credentials) {
   }
 }
 
-// Reads tokens and certificate anew with SIGHUP. Waits for SIGTERM or SIGINT; then until every
-// connection is done or the time for it is over. A second signal ends the process at once: what was
-// answered is durable.
+// Reads settings, tokens and certificate anew with SIGHUP. Waits for SIGTERM or SIGINT; then until
+// every connection is done or the time for it is over. A second signal ends the process at once:
+// what was answered is durable.
 class Signals {
  public:
-  Signals(CommitLoop& loop, http::Server& server, const Config& config)
-      : loop_(loop), server_(server), config_(config) {}
+  // `backups` may be null.
+  Signals(CommitLoop& loop, http::Server& server, BackupKeeper* backups, Invocation invocation,
+          const std::function<Result<Invocation>()>& read_again)
+      : loop_(loop),
+        server_(server),
+        backups_(backups),
+        running_(std::move(invocation)),
+        read_again_(read_again) {}
 
   void await_end() {
     await_signal();
@@ -191,23 +215,53 @@ class Signals {
     signals_.async_wait([this](const boost::system::error_code& ec, int signal) {
       if (ec) return;
       if (signal == SIGHUP) {
-        reload();
+        reload_settings();
+        reload_credentials();
         return await_signal();
       }
       if (draining_) std::_Exit(128 + signal);
       log::info("stopping", {{"signal", std::to_string(signal)}});
       draining_ = true;
-      deadline_ = std::chrono::steady_clock::now() + config_.drain_timeout;
+      deadline_ = std::chrono::steady_clock::now() + running_.config.drain_timeout;
       loop_.drain();
       server_.drain();
+      if (backups_ != nullptr) backups_->end_soon();
       await_signal();
       await_sessions();
     });
   }
 
+  // Those that may change while the server runs. Of the others it is said that they wait.
+  void reload_settings() {
+    const Result<Invocation> read = read_again_();
+    if (!read) {
+      log::error("the settings stay as they were", {{"reason", read.error().detail}});
+      return;
+    }
+    for (const Setting& setting : all_settings()) {
+      const auto was = running_.texts.find(setting.name);
+      const auto is = read->texts.find(setting.name);
+      const bool set = is != read->texts.end();
+      if (set == (was != running_.texts.end()) && (!set || was->second == is->second)) continue;
+      if (!setting.live || !set) {
+        log::warn("a setting changes with the next start only", {{"setting", setting.name}});
+        continue;
+      }
+      // It was checked when it was read.
+      static_cast<void>(setting.set(running_.config, is->second).has_value());
+      running_.texts[setting.name] = is->second;
+      log::info("a setting was changed", {{"setting", setting.name}, {"value", is->second}});
+    }
+    log::set_level(running_.config.log_level);
+    if (backups_ != nullptr) {
+      backups_->use({.interval = Duration{running_.config.backup_interval}},
+                    running_.config.backup_keep);
+    }
+  }
+
   // A file that is not right must not lock everybody out, nor let anybody in.
-  void reload() {
-    Result<http::Credentials> credentials = load_credentials(config_);
+  void reload_credentials() {
+    Result<http::Credentials> credentials = load_credentials(running_.config);
     if (!credentials) {
       log::error("the tokens and the certificate stay as they were",
                  {{"reason", credentials.error().detail}});
@@ -232,7 +286,9 @@ class Signals {
 
   CommitLoop& loop_;
   http::Server& server_;
-  const Config& config_;
+  BackupKeeper* backups_;
+  Invocation running_;
+  const std::function<Result<Invocation>()>& read_again_;
   asio::io_context context_{1};
   asio::signal_set signals_{context_, SIGTERM, SIGINT, SIGHUP};
   asio::steady_timer timer_{context_};
@@ -247,7 +303,9 @@ std::string version_text() {
          std::string(build_compiler) + ", " + storage::rocks_version() + ")";
 }
 
-int run_server(const Config& given) {
+int run_server(const Invocation& invocation,
+               const std::function<Result<Invocation>()>& read_again) {
+  const Config& given = invocation.config;
   std::signal(SIGPIPE, SIG_IGN);
   // Until there is something to read anew: a reload must not end a server that is starting.
   std::signal(SIGHUP, SIG_IGN);
@@ -270,15 +328,20 @@ int run_server(const Config& given) {
   SpaceGuard guard(
       {.low_bytes = config.space_low_bytes, .reserve_bytes = config.space_reserve_bytes},
       disk_space_of(config.data));
-  CommitLoop loop(loop_options(config), guard.guard(store_opener(config)), random, clock);
+  const std::shared_ptr<storage::BackupSource> source = storage::make_backup_source();
+  CommitLoop loop(loop_options(config), guard.guard(store_opener(config, source)), random, clock);
   if (Result<void> opened = loop.open(); !opened) return fail(opened.error());
+  Result<std::unique_ptr<BackupKeeper>> backups = backup_keeper(config, source);
+  if (!backups) return fail(backups.error());
+  EnginePort& engine = *backups ? static_cast<EnginePort&>(**backups) : guard;
   Result<std::unique_ptr<http::Server>> server = http::Server::listen(
-      server_options(config, *std::move(listen), *std::move(credentials), loop), guard);
+      server_options(config, *std::move(listen), *std::move(credentials), loop), engine);
   if (!server) return fail(server.error());
 
-  Signals signals(loop, **server, config);
+  Signals signals(loop, **server, backups->get(), invocation, read_again);
   guard.start(loop);
   loop.start(**server);
+  if (*backups) (*backups)->start(guard, **server);
   (*server)->start();
   announce(config, **server, is_loopback);
   signals.await_end();
@@ -286,6 +349,7 @@ int run_server(const Config& given) {
   // Connections first: what they still have to tell the engine is committed before the store
   // closes.
   (*server)->stop();
+  if (*backups) (*backups)->stop();
   guard.stop();
   loop.stop();
   log::info("stopped");

@@ -2,6 +2,7 @@
 // them apart in an order that loses nothing.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "config.h"
@@ -11,7 +12,7 @@ namespace quern::server {
 // "quernd 0.1.0 (Release, GNU 12.2.0, RocksDB 7.8.3 packaged)"
 std::string version_text();
 
-// The exit status: 0 after a clean stop.
-int run_server(const Config& config);
+// The exit status: 0 after a clean stop. `read_again` is asked with every SIGHUP.
+int run_server(const Invocation& invocation, const std::function<Result<Invocation>()>& read_again);
 
 }  // namespace quern::server

@@ -65,6 +65,7 @@ Result<void> set_hosts(std::string_view text, std::vector<std::string>& out) {
   return {};
 }
 
+constexpr std::uint64_t interval_ms_max = 31'536'000'000;  // a year
 constexpr std::uint64_t kib = 1024;
 constexpr std::uint64_t mib = 1024 * kib;
 constexpr std::uint64_t gib = 1024 * mib;
@@ -101,7 +102,8 @@ std::vector<Setting> operation_settings() {
       {"log_level", "LEVEL", "info", "debug, info, warn or error",
        [](Config& c, Text t) {
          return set_choice(log::level_from(t), "debug, info, warn or error", t, c.log_level);
-       }},
+       },
+       /*live=*/true},
       {"log_format", "text|json", "text", "how log lines on standard error look",
        [](Config& c, Text t) {
          return set_choice(log::format_from(t), "text or json", t, c.log_format);
@@ -109,7 +111,15 @@ std::vector<Setting> operation_settings() {
       {"io_threads", "N", "0", "threads that speak HTTP; 0: half the cores",
        [](Config& c, Text t) { return set_number(t, 0, 256, c.io_threads); }},
       {"drain_timeout_ms", "N", "10000", "how long requests in hand may take once SIGTERM came",
-       [](Config& c, Text t) { return set_number(t, 0, 3'600'000, c.drain_timeout); }},
+       [](Config& c, Text t) { return set_number(t, 0, 3'600'000, c.drain_timeout); },
+       /*live=*/true},
+      {"backup_directory", "DIR", "", "where backups are kept; not within the data directory",
+       [](Config& c, Text t) -> Result<void> { return c.backup_directory = t, Ok(); }},
+      {"backup_interval_ms", "N", "0", "make a backup so often; 0: only when asked to",
+       [](Config& c, Text t) { return set_number(t, 0, interval_ms_max, c.backup_interval); },
+       /*live=*/true},
+      {"backup_keep", "N", "7", "after each backup, all but so many of the newest are removed",
+       [](Config& c, Text t) { return set_number(t, 1, 100'000, c.backup_keep); }, /*live=*/true},
   };
 }
 

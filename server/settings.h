@@ -16,6 +16,7 @@ struct Setting {
   std::string help;
   // Errors: the detail completes "<where it came from> ".
   Result<void> (*set)(Config& config, std::string_view text);
+  bool live = false;  // SIGHUP changes it in a running server
 
   std::string flag() const;      // "--io-threads"
   std::string variable() const;  // "QUERN_IO_THREADS"

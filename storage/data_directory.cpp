@@ -31,23 +31,15 @@ Result<void> sync_directory(const fs::path& path) {
   return {};
 }
 
-Result<void> make_directory(const fs::path& path) {
-  std::error_code failure;
-  const fs::path absolute = fs::absolute(path, failure).lexically_normal();
-  if (failure) return system_error("cannot resolve " + path.string(), failure.value());
-  const fs::path leaf = absolute.has_filename() ? absolute : absolute.parent_path();
-  fs::create_directories(leaf.parent_path(), failure);
-  if (failure) return system_error("cannot create " + leaf.parent_path().string(), failure.value());
-  if (::mkdir(leaf.c_str(), 0700) != 0 && errno != EEXIST) {
-    return system_error("cannot create " + leaf.string(), errno);
-  }
-  return sync_directory(leaf.parent_path());
-}
-
 // Ours has a database or, when its making was cut short, at least the lock file. Anything else that
 // is not empty belongs to somebody: it is not touched.
 Result<void> check_ours(const fs::path& path) {
   std::error_code failure;
+  if (fs::exists(path / restoring_folder, failure) &&
+      !fs::exists(path / database_folder, failure)) {
+    return corrupt("the restore into " + path.string() +
+                   " was not finished: do it again, or empty the directory to begin with nothing");
+  }
   std::string foreign;
   for (fs::directory_iterator it(path, failure), end; !failure && it != end;
        it.increment(failure)) {
@@ -67,6 +59,19 @@ Result<void> check_ours(const fs::path& path) {
 
 }  // namespace
 
+Result<void> make_directory(const fs::path& path) {
+  std::error_code failure;
+  const fs::path absolute = fs::absolute(path, failure).lexically_normal();
+  if (failure) return system_error("cannot resolve " + path.string(), failure.value());
+  const fs::path leaf = absolute.has_filename() ? absolute : absolute.parent_path();
+  fs::create_directories(leaf.parent_path(), failure);
+  if (failure) return system_error("cannot create " + leaf.parent_path().string(), failure.value());
+  if (::mkdir(leaf.c_str(), 0700) != 0 && errno != EEXIST) {
+    return system_error("cannot create " + leaf.string(), errno);
+  }
+  return sync_directory(leaf.parent_path());
+}
+
 Result<void> prepare_directory(const fs::path& path) {
   std::error_code failure;
   const fs::file_status status = fs::status(path, failure);
@@ -74,6 +79,27 @@ Result<void> prepare_directory(const fs::path& path) {
   if (failure) return system_error("cannot read " + path.string(), failure.value());
   if (!fs::is_directory(status)) return corrupt(path.string() + " is not a directory");
   return check_ours(path);
+}
+
+Result<void> prepare_for_restore(const fs::path& path) {
+  std::error_code failure;
+  const fs::file_status status = fs::status(path, failure);
+  if (status.type() == fs::file_type::not_found) return make_directory(path);
+  if (failure) return system_error("cannot read " + path.string(), failure.value());
+  if (!fs::is_directory(status)) return corrupt(path.string() + " is not a directory");
+  for (fs::directory_iterator it(path, failure), end; !failure && it != end;
+       it.increment(failure)) {
+    const std::string name = it->path().filename();
+    if (name == "lost+found" || name == DirectoryLock::file_name || name == restoring_folder) {
+      continue;
+    }
+    // Moved into place already by a restore that was cut short then.
+    if (name == SyncedMark::file_name && fs::exists(path / restoring_folder, failure)) continue;
+    return corrupt("the directory " + path.string() + " is not empty (it holds " + name +
+                   "): a backup is restored into an empty or a new one");
+  }
+  if (failure) return system_error("cannot read " + path.string(), failure.value());
+  return {};
 }
 
 }  // namespace quern::storage

@@ -37,7 +37,8 @@ std::string owner_of(int fd) {
 
 }  // namespace
 
-Result<DirectoryLock> DirectoryLock::take(const std::filesystem::path& directory) {
+Result<DirectoryLock> DirectoryLock::take(const std::filesystem::path& directory,
+                                          std::string_view what) {
   const std::filesystem::path path = directory / file_name;
   DirectoryLock lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (lock.fd_ < 0) return unavailable("cannot open " + path.string() + ": " + error_text(errno));
@@ -48,7 +49,7 @@ Result<DirectoryLock> DirectoryLock::take(const std::filesystem::path& directory
     }
     const std::string owner = owner_of(lock.fd_);
     ::close(std::exchange(lock.fd_, -1));  // it is not ours to empty
-    return unavailable("data directory " + directory.string() + " is in use by " + owner);
+    return unavailable(std::string(what) + " " + directory.string() + " is in use by " + owner);
   }
   const std::string text = std::to_string(::getpid()) + "\n";
   if (::ftruncate(lock.fd_, 0) != 0 ||

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string_view>
 #include <utility>
 
 #include "quern/protocol/result.h"
@@ -17,7 +18,9 @@ class DirectoryLock {
  public:
   static constexpr const char* file_name = "quernd.pid";
 
-  static Result<DirectoryLock> take(const std::filesystem::path& directory);
+  // `what`: what the directory is, for the refusal.
+  static Result<DirectoryLock> take(const std::filesystem::path& directory,
+                                    std::string_view what = "data directory");
 
   DirectoryLock(DirectoryLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   DirectoryLock& operator=(DirectoryLock&&) = delete;

@@ -3,6 +3,8 @@
 #include <rocksdb/transaction_log.h>
 
 #include <algorithm>
+#include <random>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,11 +24,25 @@ std::string database_path(const RocksOptions& options) {
   return (options.directory / database_folder).string();
 }
 
-rocksdb::Status write_meta(const Database& database) {
+// Tells stores apart, for whoever keeps backups of several.
+std::string new_store_id() {
+  std::random_device random;
+  std::string id;
+  constexpr std::string_view digits = "0123456789abcdef";
+  for (int i = 0; i < 32; ++i) id += digits[random() % digits.size()];
+  return id;
+}
+
+record::Meta new_meta() {
   record::Meta meta;
   meta.set_format(format_known);
   meta.set_partition_count(1);
   meta.set_synced_mark(true);
+  meta.set_store_id(new_store_id());
+  return meta;
+}
+
+rocksdb::Status write_meta(const Database& database, const record::Meta& meta) {
   rocksdb::WriteOptions options;
   options.sync = true;
   return database.db().Put(options, database.family(Table::meta),
@@ -49,7 +65,7 @@ Result<void> create_database(const Files& files, const RocksOptions& options) {
   std::unique_ptr<Database> database;
   rocksdb::Status status =
       open_database(files, db_options, options, unfinished, Access::write, database);
-  if (status.ok()) status = write_meta(*database);
+  if (status.ok()) status = write_meta(*database, new_meta());
   if (status.ok()) status = database->close();
   if (!status.ok()) return to_error(status);
   database.reset();
@@ -188,8 +204,8 @@ Result<OpenedDatabase> open_existing(const Files& files, const RocksOptions& opt
   Result<std::unique_ptr<Database>> database = open_checked(files, options, mark, opened.fail_stop);
   if (!database) return std::move(database).error();
   opened.database = *std::move(database);
-  const Result<record::Meta> meta = read_meta(*opened.database);
-  if (!meta) return meta.error();
+  Result<record::Meta> meta = read_meta(*opened.database);
+  if (!meta) return std::move(meta).error();
 
   // The mark first: a store that says that it has one must have it.
   std::unique_ptr<rocksdb::LogFile> log;
@@ -201,10 +217,14 @@ Result<OpenedDatabase> open_existing(const Files& files, const RocksOptions& opt
   if (Result<void> marked = SyncedMark::replace(files, directory, opened.mark); !marked) {
     return marked.error();
   }
-  if (!meta->synced_mark()) {
-    const rocksdb::Status written = write_meta(*opened.database);
+  // A store that was made before there were these.
+  if (!meta->synced_mark() || meta->store_id().empty()) {
+    meta->set_synced_mark(true);
+    if (meta->store_id().empty()) meta->set_store_id(new_store_id());
+    const rocksdb::Status written = write_meta(*opened.database, *meta);
     if (!written.ok()) return to_error(written);
   }
+  opened.store_id = meta->store_id();
   return opened;
 }
 

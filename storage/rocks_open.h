@@ -20,6 +20,7 @@ struct OpenedDatabase {
   std::shared_ptr<FailStop> fail_stop;
   std::unique_ptr<Database> database;
   SyncedMark::State mark;  // what the file `synced` says
+  std::string store_id;
 };
 
 // The directory exists, is ours and is held by nobody else.

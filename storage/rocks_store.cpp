@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "backup_source.h"
 #include "data_directory.h"
 #include "directory_lock.h"
 #include "rocks_open.h"
@@ -34,11 +35,15 @@ class RocksStore final : public Store {
         database_(std::move(opened.database)),
         fail_stop_(std::move(opened.fail_stop)),
         mark_(std::move(mark), opened.mark, mark_interval, *fail_stop_),
-        write_options_(write_options(options)) {}
+        write_options_(write_options(options)),
+        backup_source_(options.backup_source) {
+    if (backup_source_) backup_source_->attach(*database_, std::move(opened.store_id));
+  }
 
   // With Durability::os a clean stop makes everything durable. Not after a failed write: a second
   // sync proves nothing.
   ~RocksStore() override {
+    if (backup_source_) backup_source_->detach();
     if (write_options_.sync || fail_stop_->failed()) return;
     const rocksdb::Status status = database_->db().SyncWAL();
     if (status.ok()) mark_.note(database_->db().GetLatestSequenceNumber());
@@ -102,6 +107,7 @@ class RocksStore final : public Store {
   std::shared_ptr<FailStop> fail_stop_;
   MarkKeeper mark_;
   rocksdb::WriteOptions write_options_;
+  std::shared_ptr<BackupSource> backup_source_;
   rocksdb::WriteBatch batch_ = empty_batch();  // reused: its memory is what a commit allocates
 };
 

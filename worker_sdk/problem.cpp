@@ -1,5 +1,7 @@
 #include "problem.h"
 
+#include <algorithm>
+
 #include "wire/read_object.h"
 
 namespace quern::sdk {
@@ -60,6 +62,11 @@ bool is_transient(ErrorCode code) {
     default:
       return false;
   }
+}
+
+bool is_wait_too_long(const Error& error) {
+  return std::ranges::any_of(error.fields,
+                             [](const FieldError& field) { return field.pointer == "/wait_ms"; });
 }
 
 bool read_problem(JsonReader& json, Error& error) {

@@ -13,6 +13,9 @@ Error problem_of(const HttpResponse& response);
 // Worth another try later, as far as the error goes: the server is away or busy.
 bool is_transient(ErrorCode code);
 
+// The server allows no long poll of the length that was asked for.
+bool is_wait_too_long(const Error& error);
+
 // Reads a problem object, as in one item of a settle's answer. False when it is none.
 bool read_problem(JsonReader& json, Error& error);
 

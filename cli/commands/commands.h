@@ -26,6 +26,8 @@ void add_dead_show(CLI::App& dead, Session& session);
 void add_redrive(CLI::App& app, Session& session);  // also as `dead redrive`
 void add_dead_discard(CLI::App& dead, Session& session);
 void add_work(CLI::App& app, Session& session);
+void add_backup(CLI::App& app, Session& session);  // backup create|list|verify|restore
+void add_drain(CLI::App& app, Session& session);
 void add_doctor(CLI::App& app, Session& session);
 void add_info(CLI::App& app, Session& session);
 void add_completions(CLI::App& app, Session& session);

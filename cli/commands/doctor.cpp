@@ -1,15 +1,11 @@
 // The check of a data directory is the server's program's: it alone knows what is in there.
-#include <unistd.h>
-
 #include <CLI/App.hpp>
-#include <array>
-#include <cerrno>
-#include <filesystem>
-#include <iostream>
 #include <memory>
 #include <string>
-#include <system_error>
+#include <utility>
+#include <vector>
 
+#include "become_quernd.h"
 #include "commands/commands.h"
 #include "commands/options.h"
 
@@ -20,17 +16,6 @@ struct DoctorOptions {
   std::string directory;
   bool repair = false;
 };
-
-// quernd from where this program lies, else from the PATH. Returns only when there is none.
-void become_quernd(std::vector<std::string> arguments) {
-  std::vector<char*> pointers;
-  for (std::string& argument : arguments) pointers.push_back(argument.data());
-  pointers.push_back(nullptr);
-  std::error_code unknown;
-  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", unknown);
-  if (!unknown) ::execv((self.parent_path() / "quernd").c_str(), pointers.data());
-  ::execvp("quernd", pointers.data());
-}
 
 }  // namespace
 
@@ -46,14 +31,10 @@ void add_doctor(CLI::App& app, Session& session) {
                "  qctl doctor /var/lib/quern --repair\n");
   command->callback([&session, options] {
     session.action = [&session, options] {
-      std::vector<std::string> arguments{"quernd", "doctor", "--data", options->directory};
+      std::vector<std::string> arguments{"doctor", "--data", options->directory};
       if (options->repair) arguments.emplace_back("--repair");
       if (session.json) arguments.emplace_back("--json");
-      std::cout.flush();
-      become_quernd(std::move(arguments));
-      std::cerr << "qctl: quernd, which checks the directory, cannot be started: "
-                << std::system_category().message(errno) << '\n';
-      return exit_refused;
+      return become_quernd(std::move(arguments));
     };
   });
 }

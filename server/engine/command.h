@@ -163,8 +163,24 @@ struct DiscardDead {
   DeadFilter filter;
 };
 
-// From now on: no new tasks, no new leases; parked calls are answered at once. Settling goes on.
-struct Drain {};
+// From now on: no new tasks, no new leases; parked leases are answered at once. Settling goes on.
+// Answered (Drained) when no task is running any more, or the wait is over.
+struct Drain {
+  Duration wait{0};
+  bool stopping = false;  // the process is about to end: nobody stays parked
+};
+
+// Takes a Drain back that was not for stopping.
+struct EndDrain {};
+
+// Backups are made beside the engine, by who stands before it (server/backup_keeper.h). Where
+// nobody does, the engine refuses them.
+struct BackupCall {
+  enum class Verb : std::uint8_t { create, list, verify };
+  Verb verb = Verb::list;
+  std::uint32_t id = 0;     // verify: this one; list: those older than this, 0: all
+  std::size_t limit = 100;  // list
+};
 
 // With a reason: no new tasks until it is said again without one. All else goes on. Not answered.
 struct ReadOnly {
@@ -174,6 +190,6 @@ struct ReadOnly {
 using Command =
     std::variant<Submit, SettleOne, Settle, Lease, Abandon, Undelivered, WaitTask, CancelTask,
                  RedriveTask, PutQueue, PatchQueue, PauseQueue, DeleteQueue, GetQueue, ListQueues,
-                 PurgeQueue, RedriveDead, DiscardDead, Drain, ReadOnly>;
+                 PurgeQueue, RedriveDead, DiscardDead, Drain, EndDrain, BackupCall, ReadOnly>;
 
 }  // namespace quern::engine

@@ -31,6 +31,10 @@ void delete_queue(Core& core, Ticket ticket, const DeleteQueue& command);  // re
 void purge_queue(Core& core, Ticket ticket, PurgeQueue&& command);         // remove_queue.cpp
 void redrive_dead(Core& core, Ticket ticket, RedriveDead&& command);       // dead_letters.cpp
 void discard_dead(Core& core, Ticket ticket, DiscardDead&& command);       // dead_letters.cpp
+void drain(Core& core, Ticket ticket, const Drain& command);               // drain.cpp
+void end_drain(Core& core, Ticket ticket);                                 // drain.cpp
+// drain.cpp: answers those who wait for a drain's end if it has come.
+void serve_drains(Core& core);
 
 // The task, unless it lies in a queue outside of `scope`: to the caller it is not there.
 std::optional<Task> find_in_scope(Core& core, const TaskId& id, const Scope& scope);

@@ -123,6 +123,7 @@ class Core {
   std::size_t reply_bytes = 0;  // about what the large ones of them hold
   std::optional<Error> failure;
   bool draining = false;
+  bool stopping = false;  // draining for good: nobody is parked any more
   std::string read_only;  // why no new tasks are taken; empty: they are
   std::set<std::tuple<Timestamp, QueueNumber, FinishedClass>> sweeps;
 

@@ -36,12 +36,13 @@ void dispatch(Core& core, Ticket ticket, RedriveDead&& c) {
 void dispatch(Core& core, Ticket ticket, DiscardDead&& c) {
   discard_dead(core, ticket, std::move(c));
 }
-void dispatch(Core& core, Ticket ticket, Drain&&) {
-  core.draining = true;
-  for (const Ticket parked : core.waiters.all()) answer_parked(core, parked);
-  core.reply(ticket, Done{});
+void dispatch(Core& core, Ticket ticket, Drain&& c) { drain(core, ticket, c); }
+void dispatch(Core& core, Ticket ticket, EndDrain&&) { end_drain(core, ticket); }
+void dispatch(Core& core, Ticket ticket, BackupCall&&) {
+  core.reply(ticket, Error{.code = ErrorCode::no_backup_directory,
+                           .detail = "this server was started without backup_directory: there is "
+                                     "nowhere to keep a backup"});
 }
-
 void dispatch(Core& core, Ticket, ReadOnly&& c) { core.read_only = std::move(c.reason); }
 
 // A failed read ends the engine: memory may be ahead of what a reader of the store could ever see.
@@ -97,6 +98,7 @@ void Engine::tick(Now now) {
       if (!job->step(core, core.options.job_tasks_max)) core.jobs.push_back(std::move(job));
     }
     serve_waiters(core);
+    serve_drains(core);
     end_waits(core, tasks_max);
   });
 }

@@ -125,8 +125,7 @@ void lease(Core& core, Ticket ticket, Lease&& command) {
     return core.reply(
         ticket,
         Error{.code = ErrorCode::draining,
-              .detail =
-                  "the server is shutting down and gives out no leases; try again when it is back",
+              .detail = "the server is draining and gives out no leases; try again when it is back",
               .retry_after_seconds = 5});
   }
   Round round;
@@ -143,6 +142,8 @@ void lease(Core& core, Ticket ticket, Lease&& command) {
 void answer_parked(Core& core, Ticket ticket) {
   if (Waiters::ParkedLease* parked = core.waiters.lease(ticket)) {
     core.reply(ticket, Leased{{}, std::move(parked->settled)});
+  } else if (core.waiters.drains().contains(ticket)) {
+    core.reply(ticket, Drained{core.leases.size()});
   } else {
     core.reply(ticket, Done{});
   }

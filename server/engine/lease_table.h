@@ -57,6 +57,8 @@ class LeaseTable {
     held_.erase(found);
   }
 
+  std::size_t size() const { return held_.size(); }
+
   std::optional<Steady> next_deadline() const {
     return deadlines_.empty() ? std::nullopt : std::optional(deadlines_.begin()->first);
   }

@@ -9,6 +9,7 @@
 #include "engine/command.h"
 #include "engine/task_view.h"
 #include "quern/protocol/result.h"
+#include "quern/storage/backup.h"
 
 namespace quern::engine {
 
@@ -55,8 +56,21 @@ struct Counted {
 };
 struct Done {};
 
+// How far a drain has come.
+struct Drained {
+  std::uint64_t running = 0;  // tasks that are held by a lease
+};
+
+// What a BackupCall led to: the new backup, all there are (the newest first), or the one that was
+// looked at.
+struct BackupAnswer {
+  std::vector<storage::Backup> backups;
+  bool more = false;                  // of a list: the last one's id is the cursor
+  std::vector<std::string> findings;  // of a check: what is wrong, in sentences; empty: nothing
+};
+
 using Outcome = std::variant<Error, Submitted, SettledMany, Leased, OneTask, LeaseExtended,
-                             OneQueue, QueuePage, Counted, Done>;
+                             OneQueue, QueuePage, Counted, Done, Drained, BackupAnswer>;
 
 struct Reply {
   Ticket ticket = 0;

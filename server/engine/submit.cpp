@@ -147,8 +147,8 @@ void submit(Core& core, Ticket ticket, Submit&& command) {
     return core.reply(
         ticket,
         Error{.code = ErrorCode::draining,
-              .detail = "the server is shutting down and takes no new tasks; submit again with the "
-                        "same idempotency key when it is back",
+              .detail = "the server is draining and takes no new tasks; submit again with the same "
+                        " idempotency key when it is back",
               .retry_after_seconds = 5});
   }
   Result<std::vector<Plan>> plans = plan(core, command);

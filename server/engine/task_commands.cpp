@@ -19,7 +19,7 @@ std::optional<Task> find_in_scope(Core& core, const TaskId& id, const Scope& sco
 
 void wait_task(Core& core, Ticket ticket, const WaitTask& command) {
   const std::optional<Task> task = find_in_scope(core, command.id, command.scope);
-  if (!task || is_terminal(task->state()) || core.draining) return core.reply(ticket, Done{});
+  if (!task || is_terminal(task->state()) || core.stopping) return core.reply(ticket, Done{});
   core.waiters.park(ticket, command.id, core.now.steady + command.wait);
 }
 

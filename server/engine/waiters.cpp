@@ -23,6 +23,12 @@ void Waiters::park(Ticket ticket, const TaskId& task, Steady deadline) {
   parked_.emplace(ticket, Parked{.deadline = deadline, .lease = {}, .task = task, .places = {}});
 }
 
+void Waiters::park_drain(Ticket ticket, Steady deadline) {
+  drains_.insert(ticket);
+  deadlines_.emplace(deadline, ticket);
+  parked_.emplace(ticket, Parked{.deadline = deadline, .lease = {}, .task = {}, .places = {}});
+}
+
 void Waiters::remove(Ticket ticket) {
   const auto found = parked_.find(ticket);
   if (found == parked_.end()) return;
@@ -37,6 +43,7 @@ void Waiters::remove(Ticket ticket) {
     line->second.erase(ticket);
     if (line->second.empty()) by_task_.erase(line);
   }
+  drains_.erase(ticket);
   deadlines_.erase({entry.deadline, ticket});
   parked_.erase(found);
 }

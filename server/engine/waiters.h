@@ -1,5 +1,5 @@
 // Calls that are parked until something happens: leases waiting for a ready task, readers waiting
-// for a task's end.
+// for a task's end, operators waiting for a drain's.
 //
 // Shape    a lease waits on queue names, since a queue may not exist yet. First parked, first
 // served; one ready task
@@ -32,6 +32,7 @@ class Waiters {
 
   void park(Ticket ticket, ParkedLease parked, Steady deadline);
   void park(Ticket ticket, const TaskId& task, Steady deadline);
+  void park_drain(Ticket ticket, Steady deadline);
   // Forgets the call, if it is parked.
   void remove(Ticket ticket);
 
@@ -51,6 +52,8 @@ class Waiters {
     return deadlines_.begin()->second;
   }
   std::vector<Ticket> all() const;
+  // Those of all() that wait for a drain's end.
+  const std::set<Ticket>& drains() const { return drains_; }
 
  private:
   struct Parked {
@@ -64,6 +67,7 @@ class Waiters {
   std::unordered_map<Ticket, Parked> parked_;
   std::unordered_map<std::string, std::list<Ticket>> by_queue_;
   std::unordered_map<TaskId, std::set<Ticket>> by_task_;
+  std::set<Ticket> drains_;
   std::set<std::pair<Steady, Ticket>> deadlines_;
 };
 

@@ -1,5 +1,6 @@
 #include "http/cursor.h"
 
+#include <charconv>
 #include <limits>
 
 #include "quern/protocol/limits.h"
@@ -10,6 +11,7 @@ namespace {
 constexpr char task_kind = 't';
 constexpr char dead_kind = 'd';
 constexpr char queue_kind = 'q';
+constexpr char backup_kind = 'b';
 
 constexpr std::size_t id_bytes = 16;
 constexpr std::size_t time_bytes = 8;
@@ -69,6 +71,10 @@ std::string queue_cursor(std::string_view last_name) {
   return base64url(queue_kind + std::string(last_name));
 }
 
+std::string backup_cursor(std::uint32_t last_id) {
+  return base64url(backup_kind + std::to_string(last_id));
+}
+
 std::optional<TaskId> task_cursor_from(std::string_view text) {
   const std::optional<std::string> place = place_of(task_kind, text);
   if (!place || place->size() != id_bytes) return std::nullopt;
@@ -92,6 +98,19 @@ std::optional<std::string> queue_cursor_from(std::string_view text) {
   std::optional<std::string> place = place_of(queue_kind, text);
   if (!place || !is_name(*place)) return std::nullopt;
   return place;
+}
+
+std::optional<std::uint32_t> backup_cursor_from(std::string_view text) {
+  const std::optional<std::string> place = place_of(backup_kind, text);
+  return place ? backup_id_from(*place) : std::nullopt;
+}
+
+std::optional<std::uint32_t> backup_id_from(std::string_view text) {
+  std::uint32_t id = 0;
+  const auto [stop, problem] = std::from_chars(text.data(), text.data() + text.size(), id);
+  const bool whole = problem == std::errc{} && stop == text.data() + text.size();
+  if (!whole || id == 0 || text.starts_with('0')) return std::nullopt;
+  return id;
 }
 
 }  // namespace quern::http

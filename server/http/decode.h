@@ -51,12 +51,16 @@ Result<engine::RedriveDead> decode_redrive_dead(const std::string& name, std::st
 Result<engine::DiscardDead> decode_discard_dead(const std::string& name, std::string_view body,
                                                 const RequestLimits& limits);
 
+// decode_admin.cpp
+Result<engine::Drain> decode_drain(std::string_view body, const RequestLimits& limits);
+
 // decode_query.cpp: query parameters. Each call refuses parameters that it does not know.
 Result<void> decode_no_query(const Target& target);
 Result<Duration> decode_wait(const Target& target, const RequestLimits& limits);  // wait_ms, or 0
 Result<engine::TaskQuery> decode_task_query(const Target& target);
 Result<engine::ListQueues> decode_queue_query(const Target& target);
 Result<bool> decode_force(const Target& target);
+Result<engine::BackupCall> decode_backup_query(const Target& target);
 struct DeadQuery {
   std::optional<engine::DeadCursor> before;
   std::size_t limit = limits::page_limit_default;
@@ -66,6 +70,7 @@ Result<DeadQuery> decode_dead_query(const Target& target);
 // decode_path.cpp: what a path's {} can name.
 Result<TaskId> decode_task_id(const std::string& text);
 Result<void> decode_queue_name(const std::string& text);
+Result<std::uint32_t> decode_backup_id(const std::string& text);
 // A body that may be absent and has no fields.
 Result<void> decode_empty_body(std::string_view body, const RequestLimits& limits);
 

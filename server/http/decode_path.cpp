@@ -1,3 +1,4 @@
+#include "http/cursor.h"
 #include "http/decode.h"
 #include "http/request_body.h"
 
@@ -18,6 +19,12 @@ Result<void> decode_queue_name(const std::string& text) {
   if (is_name(text)) return {};
   return Error{.code = ErrorCode::queue_not_found,
                .detail = "the path does not hold the name of a queue"};
+}
+
+Result<std::uint32_t> decode_backup_id(const std::string& text) {
+  if (const std::optional<std::uint32_t> id = backup_id_from(text)) return *id;
+  return Error{.code = ErrorCode::backup_not_found,
+               .detail = "the path does not hold the number of a backup"};
 }
 
 Result<void> decode_empty_body(std::string_view text, const RequestLimits& limits) {

@@ -138,6 +138,15 @@ Result<engine::ListQueues> decode_queue_query(const Target& target) {
   return list;
 }
 
+Result<engine::BackupCall> decode_backup_query(const Target& target) {
+  QueryReader query(target, {"limit", "cursor"});
+  engine::BackupCall list{.verb = engine::BackupCall::Verb::list};
+  list.id = query.choice("cursor", backup_cursor_from, cursor_expected).value_or(0);
+  list.limit = query.page_limit();
+  if (Result<void> done = query.finish(); !done) return std::move(done).error();
+  return list;
+}
+
 Result<bool> decode_force(const Target& target) {
   QueryReader query(target, {"force"});
   const bool force = query.choice("force", bool_from, "must be true or false").value_or(false);

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "engine/outcome.h"
 #include "quern/protocol/json_writer.h"
@@ -21,5 +23,11 @@ void write_settled(JsonWriter& json, const engine::Settled& settled);
 
 // encode_queue.cpp
 void write_queue(JsonWriter& json, const engine::QueueView& queue);
+
+// encode_backup.cpp
+void write_backup(JsonWriter& json, const storage::Backup& backup);
+// {"id", "sound", "findings"}
+void write_backup_check(JsonWriter& json, std::uint32_t id,
+                        const std::vector<std::string>& findings);
 
 }  // namespace quern::http

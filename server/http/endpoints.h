@@ -38,6 +38,13 @@ extern const Endpoint list_dead;
 extern const Endpoint redrive_dead;
 extern const Endpoint discard_dead;
 
+// admin.cpp
+extern const Endpoint start_drain;
+extern const Endpoint end_drain;
+extern const Endpoint create_backup;
+extern const Endpoint list_backups;
+extern const Endpoint verify_backup;
+
 // health.cpp
 extern const Endpoint get_healthz;
 extern const Endpoint get_readyz;

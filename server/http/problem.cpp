@@ -30,6 +30,8 @@ Kind kind_of(ErrorCode code) {
       return {404, "There is no such task"};
     case ErrorCode::queue_not_found:
       return {404, "There is no such queue"};
+    case ErrorCode::backup_not_found:
+      return {404, "There is no such backup"};
     case ErrorCode::method_not_allowed:
       return {405, "This path does not have that method"};
     case ErrorCode::request_timeout:
@@ -42,6 +44,10 @@ Kind kind_of(ErrorCode code) {
       return {409, "The task is not dead"};
     case ErrorCode::queue_not_empty:
       return {409, "The queue is not empty"};
+    case ErrorCode::no_backup_directory:
+      return {409, "The server has no backup directory"};
+    case ErrorCode::backup_running:
+      return {409, "Another backup is under way"};
     case ErrorCode::payload_too_large:
       return {413, "The request is too large"};
     case ErrorCode::uri_too_long:
@@ -64,6 +70,8 @@ Kind kind_of(ErrorCode code) {
       return {431, "The request header is too large"};
     case ErrorCode::store_corrupt:
       return {500, "Stored data failed a check"};
+    case ErrorCode::backup_failed:
+      return {500, "The backup failed"};
     case ErrorCode::internal:
       return {500, "The server failed"};
     case ErrorCode::not_implemented:

@@ -35,6 +35,12 @@ std::span<const Route> all_routes() {
       {post, "/queues/{}/dead/redrive", BodyRule::required, manage, redrive_dead},
       {post, "/queues/{}/dead/discard", BodyRule::required, manage, discard_dead},
 
+      {post, "/admin/drain", BodyRule::optional, operate, start_drain},
+      {del, "/admin/drain", BodyRule::none, operate, end_drain},
+      {post, "/admin/backups", BodyRule::optional, operate, create_backup},
+      {get, "/admin/backups", BodyRule::none, operate, list_backups},
+      {post, "/admin/backups/{}/verify", BodyRule::optional, operate, verify_backup},
+
       {get, "/healthz", BodyRule::none, open, get_healthz},
       {get, "/readyz", BodyRule::none, open, get_readyz},
       {get, "/info", BodyRule::none, known, get_info},

@@ -41,6 +41,8 @@ std::string local_address(const Socket& socket) {
 bool may_park(const engine::Command& command) {
   if (const auto* lease = std::get_if<engine::Lease>(&command)) return lease->wait > Duration{0};
   if (const auto* wait = std::get_if<engine::WaitTask>(&command)) return wait->wait > Duration{0};
+  if (std::holds_alternative<engine::BackupCall>(command)) return true;
+  if (const auto* drain = std::get_if<engine::Drain>(&command)) return drain->wait > Duration{0};
   return false;
 }
 

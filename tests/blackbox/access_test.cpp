@@ -103,6 +103,11 @@ std::vector<Request> all_requests(const Headers& headers) {
           with("GET", "/queues/q/dead"),
           with("POST", "/queues/q/dead/redrive", R"({"all":true})"),
           with("POST", "/queues/q/dead/discard", R"({"all":true})"),
+          with("POST", "/admin/drain"),
+          with("DELETE", "/admin/drain"),
+          with("POST", "/admin/backups"),
+          with("GET", "/admin/backups"),
+          with("POST", "/admin/backups/1/verify"),
           with("GET", "/info")};
 }
 
@@ -137,6 +142,20 @@ TEST_CASE("ten wrong tokens a minute are told so, then it is 429, and the right 
   CHECK(client.get("/info", guarded.as("reader")).status == 200);
   CHECK(refusal(client.get("/info")) == "401 unauthorized");
   CHECK(client.get("/healthz", wrong).status == 200);
+}
+
+TEST_CASE("what concerns the server as a whole takes an admin of all queues") {
+  Client client = guarded().client();
+  for (const char* name : {"producer", "worker", "reader", "own-admin"}) {
+    CAPTURE(std::string(name));
+    CHECK(refusal(client.send({.method = "POST",
+                               .target = "/admin/drain",
+                               .headers = guarded().as(name),
+                               .body = {}})) == "403 forbidden");
+  }
+  CHECK(client.get("/readyz").status == 200);
+  CHECK(client.del("/admin/drain", guarded().as("own-admin")).status == 403);
+  CHECK(client.del("/admin/drain", guarded().as("admin")).status == 204);
 }
 
 TEST_CASE("a producer submits, reads and cancels, a worker leases and settles, a reader reads") {

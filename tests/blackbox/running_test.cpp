@@ -184,6 +184,39 @@ TEST_CASE("a port that is taken refuses to start") {
   CHECK_FALSE(finished.errors.empty());
 }
 
+// --- Changes while it runs
+
+TEST_CASE("SIGHUP changes what may change, and names what waits for the next start") {
+  const TempDir folder;
+  const std::string config = (folder.path() / "quern.toml").string();
+  const auto write = [&](const std::string& text) { std::ofstream(config) << text; };
+  write("log_level = 'info'\nqueues_max = 7\n");
+  Server started(on(folder, {"--config", config, "--drain-timeout-ms", "5000"}));
+  Client client(started.port());
+  const auto await_log = [&](const std::string& part) {
+    eventually(
+        "the log says: " + part, [&] { return started.log().find(part) != std::string::npos; },
+        [](bool there) { return there; });
+  };
+  CHECK(client.get("/healthz").status == 200);
+  CHECK(started.log().find("target=/healthz") == std::string::npos);
+
+  // A flag goes before the file, also now.
+  write("log_level = 'debug'\nqueues_max = 8\ndrain_timeout_ms = 1\n");
+  started.signal(SIGHUP);
+  await_log("a setting was changed setting=log_level value=debug");
+  await_log("a setting changes with the next start only setting=queues_max");
+  CHECK(client.get("/healthz").status == 200);
+  await_log("target=/healthz");
+  CHECK(started.log().find("drain_timeout_ms") == std::string::npos);
+
+  write("log_level = 'loud'\n");
+  started.signal(SIGHUP);
+  await_log("the settings stay as they were");
+  CHECK(client.get("/readyz").status == 200);
+  CHECK(started.terminate() == 0);
+}
+
 // --- The end, and the start after it
 
 // One task in each state, and what the server says about it all.

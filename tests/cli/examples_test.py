@@ -31,10 +31,12 @@ def examples(path=()):
 
 class ExamplesTest(unittest.TestCase):
     def setUp(self):
-        self.server = self.enterContext(Server())
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
+        self.backups = os.path.join(self.folder, "backups")
+        self.restored = 0
+        self.server = self.enterContext(Server("--backup-directory", self.backups))
         self.stopped = None
         for name, content, mode in (
                 ("report.json", "{}", 0o644), ("tasks.ndjson", '{"type": "t"}\n', 0o644),
@@ -64,7 +66,8 @@ class ExamplesTest(unittest.TestCase):
         eventually(lambda: self.server.json("get", task)[0]["state"] == state, f"it is {state}")
 
     def prepare(self):
-        """What the examples speak of: queues with a dead task, an operation, a task."""
+        """What the examples speak of: queues with a dead task, an operation, a task, a backup."""
+        self.server.qctl("drain", "--end")  # an example before this one drains
         submitted = self.server.qctl("submit", "t", "-q", "emails", "--correlation-id",
                                      "order-4711").stdout.strip()
         self.server.qctl("queue", "resume", "emails")  # an example before this one pauses it
@@ -93,11 +96,23 @@ class ExamplesTest(unittest.TestCase):
             with self.subTest(example=example):
                 self.paste(example)
 
+    def with_our_paths(self, example):
+        if "qctl backup" not in example:
+            return example.replace("/var/lib/quern", self.stopped_store())
+        newest = self.server.json("backup", "list")[0]["id"]
+        self.restored += 1
+        new = os.path.join(self.folder, f"restored{self.restored}")
+        return re.sub(r"\b12\b", str(newest),
+                      re.sub(r"/var/lib/quern|/tmp/look", new, example)
+                      ).replace("/backup/quern", self.backups)
+
     def paste(self, example):
         task = self.prepare()
         if "qctl cancel" in example:
             task = self.server.qctl("submit", "t", "-q", "waiting").stdout.strip()
-        script = example.replace(ID, task).replace("/var/lib/quern", self.stopped_store())
+        if "qctl backup" in example:
+            self.server.qctl("backup", "create")
+        script = self.with_our_paths(example.replace(ID, task))
         if not ENDLESS.match(example):
             with self.worker("default", "-q", "emails", "--quiet", "--", "cat"):
                 return self.ask_in_a_terminal(script)

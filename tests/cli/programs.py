@@ -49,6 +49,9 @@ def run(*arguments, status=0, input="", **extra):
 
 
 class Server:
+    def __init__(self, *flags):
+        self.flags = flags
+
     def __enter__(self):
         self.folder = tempfile.mkdtemp()
         self.launch("127.0.0.1:0")
@@ -60,7 +63,7 @@ class Server:
 
     def launch(self, address):
         self.process = subprocess.Popen(
-            [os.path.join(BIN, "quernd"), "--listen", address, "--data", self.folder],
+            [os.path.join(BIN, "quernd"), "--listen", address, "--data", self.folder, *self.flags],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.url = self.process.stdout.readline().split()[-1]
 

@@ -223,13 +223,13 @@ TEST_CASE("a lease that only settles does not wait") {
   CHECK(h.count(TaskState::ready) == 1);
 }
 
-TEST_CASE("a drain answers every parked call at once") {
+TEST_CASE("a stop answers every parked call at once") {
   Harness h;
   const TaskId id = h.submit();
   h.lease_one();
   const Ticket lease = h.park(waiting_lease());
   const Ticket task = h.park(WaitTask{id, 1min});
-  h.expect<Done>(Drain{});
+  h.expect<Drained>(Drain{.stopping = true});
   CHECK(leased_by(h, lease).empty());
   CHECK(h.answer(task).has_value());
   h.expect<Done>(WaitTask{id, 1min});

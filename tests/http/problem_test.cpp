@@ -32,6 +32,9 @@ TEST_CASE("every code has its status") {
            Row{ErrorCode::task_finished, 409},
            Row{ErrorCode::not_dead, 409},
            Row{ErrorCode::queue_not_empty, 409},
+           Row{ErrorCode::backup_not_found, 404},
+           Row{ErrorCode::no_backup_directory, 409},
+           Row{ErrorCode::backup_running, 409},
            Row{ErrorCode::idempotency_key_reused, 422},
            Row{ErrorCode::queue_full, 429},
            Row{ErrorCode::too_many_queues, 429},
@@ -41,6 +44,7 @@ TEST_CASE("every code has its status") {
            Row{ErrorCode::recovering, 503},
            Row{ErrorCode::store_unavailable, 503},
            Row{ErrorCode::store_corrupt, 500},
+           Row{ErrorCode::backup_failed, 500},
            Row{ErrorCode::internal, 500},
        }) {
     CAPTURE(to_string(row.code));

@@ -37,6 +37,42 @@ TEST_CASE("every engine learns first that the server is draining") {
   CHECK(std::holds_alternative<engine::Drain>(queue.waiting().front().command));
 }
 
+TEST_CASE("a client's drain outlives a failure of the engine, until it is taken back") {
+  CommandQueue queue(8);
+  std::vector<Queued> taken;
+  REQUIRE(queue.submit(7, engine::Drain{}).has_value());
+  CHECK(queue.draining());
+  queue.close("the storage failed");
+  queue.open();
+  REQUIRE(queue.waiting().size() == 1);
+  const auto* told = std::get_if<engine::Drain>(&queue.waiting().front().command);
+  REQUIRE(told != nullptr);
+  CHECK_FALSE(told->stopping);
+
+  REQUIRE(queue.submit(8, engine::EndDrain{}).has_value());
+  CHECK_FALSE(queue.draining());
+  queue.swap(taken);
+  queue.open();
+  CHECK(queue.empty());
+}
+
+TEST_CASE("a drain that was refused is none") {
+  CommandQueue queue(1);
+  REQUIRE(queue.submit(7, engine::GetQueue{}).has_value());
+  CHECK(queue.submit(8, engine::Drain{}).error().code == ErrorCode::overloaded);
+  CHECK_FALSE(queue.draining());
+}
+
+TEST_CASE("nothing takes back the drain of a process that is about to end") {
+  CommandQueue queue(8);
+  queue.drain();
+  CHECK(queue.submit(7, engine::EndDrain{}).error().code == ErrorCode::draining);
+  CHECK(queue.stopping());
+  const auto* told = std::get_if<engine::Drain>(&queue.waiting().front().command);
+  REQUIRE(told != nullptr);
+  CHECK(told->stopping);
+}
+
 TEST_CASE("new tasks are refused while others still find room") {
   CommandQueue queue(8);
   for (engine::Ticket ticket = 1; ticket <= 6; ++ticket) {

@@ -103,6 +103,28 @@ TEST_CASE("a file may use TOML's own kinds of values") {
   CHECK(config.limits.payload_bytes_max == 1000);
 }
 
+TEST_CASE("a table of the file goes before the names of its keys") {
+  const ConfigFile file(
+      "data = 'd'\n[backup]\ndirectory = 'b'\ninterval_ms = 3_600_000\nkeep = 24\n");
+  const Config config = config_of({"--config", file.path});
+  CHECK(config.backup_directory == "b");
+  CHECK(config.backup_interval == std::chrono::hours(1));
+  CHECK(config.backup_keep == 24);
+}
+
+TEST_CASE("backups lie elsewhere than the data, and a schedule needs a place for them") {
+  const std::string outside = "must lie outside";
+  for (const char* directory : {"d", "d/", "d/backups", "d/../d/backups", "."}) {
+    CAPTURE(std::string(directory));
+    CHECK(refusal_of({"--data", "d", "--backup-directory", directory}).find(outside) !=
+          std::string::npos);
+  }
+  CHECK(refusal_of({"--data", "d", "--backup-directory", "d2"}) == "");
+  CHECK(refusal_of({"--data", "d/data", "--backup-directory", "d/backups"}) == "");
+  CHECK(refusal_of({"--data", "d", "--backup-interval-ms", "1000"}).find("backup_directory") !=
+        std::string::npos);
+}
+
 TEST_CASE("what is not understood refuses to start, and says where it came from") {
   CHECK(refusal_of({}).find("--data") != std::string::npos);
   CHECK(refusal_of({"--data", "d", "--no-such"}).find("--no-such") != std::string::npos);
@@ -118,7 +140,11 @@ TEST_CASE("what is not understood refuses to start, and says where it came from"
   const ConfigFile unknown("data = 'd'\nlisten_on = 'x'\n");
   CHECK(refusal_of({"--config", unknown.path}) == unknown.path + ": listen_on is not a setting");
   const ConfigFile table("data = 'd'\n[http]\nlisten = 'x'\n");
-  CHECK(refusal_of({"--config", table.path}) == table.path + ": http is not a setting");
+  CHECK(refusal_of({"--config", table.path}) == table.path + ": http.listen is not a setting");
+  const ConfigFile deeper("data = 'd'\n[backup]\nkeep.most = 3\n");
+  CHECK(refusal_of({"--config", deeper.path}).find("backup.keep must be") != std::string::npos);
+  const ConfigFile twice("data = 'd'\nbackup_keep = 3\n[backup]\nkeep = 4\n");
+  CHECK(refusal_of({"--config", twice.path}).find("said already") != std::string::npos);
   const ConfigFile wrong("data = 'd'\nio_threads = 1.5\n");
   CHECK(refusal_of({"--config", wrong.path}).find("io_threads must be") != std::string::npos);
   const ConfigFile broken("data = 'd'\nlisten = \n");

@@ -173,6 +173,8 @@ struct Describe {
     return "discard the dead of " + c.name + words(c.filter);
   }
   std::string operator()(const engine::Drain&) const { return "drain"; }
+  std::string operator()(const engine::EndDrain&) const { return "end the drain"; }
+  std::string operator()(const engine::BackupCall&) const { return "a backup"; }
   std::string operator()(const engine::ReadOnly& c) const {
     return c.reason.empty() ? "new tasks are taken" : "no new tasks: " + c.reason;
   }
@@ -199,6 +201,12 @@ struct Describe {
     return "counted " + std::to_string(o.count);
   }
   std::string operator()(const engine::Done&) const { return "done"; }
+  std::string operator()(const engine::Drained& o) const {
+    return std::to_string(o.running) + " are running";
+  }
+  std::string operator()(const engine::BackupAnswer& o) const {
+    return std::to_string(o.backups.size()) + " backups";
+  }
 
  private:
   static std::string settle(const std::vector<engine::SettleItem>& items) {

@@ -398,7 +398,9 @@ void Model::apply(Ticket ticket, const engine::DiscardDead& command) {
                    .started_at = now_.wall.ms});
 }
 
-void Model::apply(Ticket ticket, const engine::Drain&) {
+// The server says it for itself, before it ends.
+void Model::apply(Ticket ticket, const engine::Drain& command) {
+  demand(ticket == 0 && command.stopping, "a drain that is not the server's own");
   draining_ = true;
   for (const auto& [parked_ticket, parked] : parked_) {
     if (parked.lease) {
@@ -410,7 +412,14 @@ void Model::apply(Ticket ticket, const engine::Drain&) {
     }
   }
   parked_.clear();
-  if (ticket != 0) expect<engine::Done>(ticket, "a drain");
+}
+
+void Model::apply(Ticket, const engine::EndDrain&) {
+  demand(false, "a drain was taken back, which no client asked for");
+}
+
+void Model::apply(Ticket ticket, const engine::BackupCall&) {
+  expect_refusal(ticket, ErrorCode::no_backup_directory, "a backup");
 }
 
 void Model::apply(Ticket, const engine::ReadOnly& command) { read_only_ = !command.reason.empty(); }

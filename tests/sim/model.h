@@ -108,6 +108,8 @@ class Model {
   void apply(engine::Ticket ticket, const engine::RedriveDead& command);
   void apply(engine::Ticket ticket, const engine::DiscardDead& command);
   void apply(engine::Ticket ticket, const engine::Drain& command);
+  void apply(engine::Ticket ticket, const engine::EndDrain& command);
+  void apply(engine::Ticket ticket, const engine::BackupCall& command);
   void apply(engine::Ticket ticket, const engine::ReadOnly& command);
 
   // parts of submit

@@ -1,9 +1,12 @@
 // Operators' routes of Client against the real server.
 #include <doctest/doctest.h>
 
+#include <thread>
+
 #include "api_error.h"
 #include "quern/quern.h"
 #include "quernd.h"
+#include "support/temp_dir.h"
 
 using namespace std::chrono_literals;
 using quern::ErrorCode;
@@ -97,6 +100,51 @@ TEST_CASE("a server says what it is, that it lives and that it takes work") {
   quernd.kill();
   CHECK(code_of([&] { client.check_alive(); }) == ErrorCode::unreachable);
   CHECK(code_of([&] { client.readiness(); }) == ErrorCode::unreachable);
+}
+
+TEST_CASE("a server drains, says how far it is, and goes on when it is told to") {
+  Quernd quernd;
+  quern::Client client({.server = quernd.url(), .retry_for = 0ms});
+  client.submit_batch({{.queue = "q", .type = "t"}, {.queue = "q", .type = "t"}});
+  const quern::Task held = client.lease({.queues = {"q"}}).tasks.at(0);
+  CHECK(client.drain().running == 1);
+  CHECK_FALSE(client.drain(10ms).drained());
+  CHECK(client.readiness().reason.code == ErrorCode::draining);
+  CHECK(code_of([&] { client.lease({.queues = {"q"}}); }) == ErrorCode::draining);
+  CHECK(code_of([&] { client.submit({.queue = "q", .type = "t"}); }) == ErrorCode::draining);
+  std::jthread settling([&] { quern::Client(client.options()).complete(held); });
+  const quern::DrainStatus status = client.drain(1h);
+  CHECK(status.drained());
+  CHECK(to_json(status) == R"({"status":"drained","running":0})");
+  client.drain_end();
+  CHECK(client.readiness().ready);
+  CHECK(client.lease({.queues = {"q"}}).tasks.size() == 1);
+}
+
+TEST_CASE("backups are made, listed and checked") {
+  const quern::test::TempDir backups;
+  const Quernd quernd({"--backup-directory", backups.path().string()});
+  quern::Client client({.server = quernd.url()});
+  CHECK(client.backups().items.empty());
+  client.submit({.queue = "q", .type = "t"});
+  const quern::Backup first = client.backup_create();
+  CHECK(first.id == 1);
+  CHECK(first.bytes > 0);
+  CHECK_FALSE(first.damaged);
+  client.submit({.queue = "q", .type = "t"});
+  const quern::Backup second = client.backup_create();
+  const auto page = client.backups({.limit = 1});
+  REQUIRE(page.items.size() == 1);
+  CHECK(page.items[0].id == second.id);
+  CHECK(client.backups({.limit = 1, .cursor = page.next_cursor}).items.at(0).id == first.id);
+  CHECK(to_json(second).find(R"("damaged":false)") != std::string::npos);
+
+  const quern::BackupCheck check = client.backup_verify(first.id);
+  CHECK(check.sound());
+  CHECK(to_json(check) == R"({"id":1,"sound":true,"findings":[]})");
+  CHECK(code_of([&] { client.backup_verify(9); }) == ErrorCode::backup_not_found);
+  const Quernd without;
+  CHECK(code_of([&] { without.client().backup_create(); }) == ErrorCode::no_backup_directory);
 }
 
 TEST_CASE("a watch shows the queue, then its changes, and survives the server's end") {

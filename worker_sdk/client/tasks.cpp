@@ -20,12 +20,6 @@ namespace {
 // Between two looks at a task, at a server that allows no long polls or only very short ones.
 constexpr Duration poll_interval{250};
 
-// Whether the server allows no long poll of this length.
-bool is_too_long(const Error& error) {
-  return std::ranges::any_of(error.fields,
-                             [](const FieldError& field) { return field.pointer == "/wait_ms"; });
-}
-
 // An answer may come so much later than wait() was to end: enough for a busy server.
 constexpr Duration answer_allowance{3'000};
 
@@ -61,7 +55,7 @@ Task Client::wait(std::string_view id, Duration timeout) {
         std::this_thread::sleep_until(std::min(asked_at + poll_interval, give_up_at));
       }
     } catch (const ApiError& error) {
-      if (slice > Duration{0} && is_too_long(error.error())) {
+      if (slice > Duration{0} && sdk::is_wait_too_long(error.error())) {
         impl_->wait_slice = slice / 2;
         continue;
       }

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "quern/errors.h"
+#include "quern/operations.h"
 #include "quern/queue.h"
 #include "quern/server_info.h"
 #include "quern/task.h"
@@ -204,6 +205,20 @@ class Client {
   void check_alive();
   // Whether the server takes work now; throws when no Quern server answers. Not repeated.
   Readiness readiness();
+  // From now on the server takes no tasks and gives out no leases, until drain_end() or until it is
+  // started anew; what is leased is settled as ever. Returns when nothing is running any more, or
+  // with how many are when `wait` is over.
+  DrainStatus drain(Duration wait = {});
+  void drain_end();
+
+  // --- Backups, of a server that has a directory for them (no_backup_directory) ---
+
+  // Returns when it is made, or throws `unreachable` after `timeout`: then look at backups(). Not
+  // repeated. backup_running: one at a time. backup_failed: see the detail; no task is harmed.
+  Backup backup_create(Duration timeout = Duration{3'600'000});
+  Page<Backup> backups(const PageOptions& page = {});  // the newest first
+  // Reads all of it. Findings are no error. backup_not_found, backup_running.
+  BackupCheck backup_verify(std::uint32_t id, Duration timeout = Duration{3'600'000});
 
  private:
   struct Impl;

@@ -5,6 +5,7 @@
 #include "quern/client.h"           // IWYU pragma: export
 #include "quern/errors.h"           // IWYU pragma: export
 #include "quern/once.h"             // IWYU pragma: export
+#include "quern/operations.h"       // IWYU pragma: export
 #include "quern/queue.h"            // IWYU pragma: export
 #include "quern/server_info.h"      // IWYU pragma: export
 #include "quern/task.h"             // IWYU pragma: export

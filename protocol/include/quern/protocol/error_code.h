@@ -34,6 +34,9 @@ enum class ErrorCode : std::uint8_t {
   task_finished,           // 409
   not_dead,                // 409
   queue_not_empty,         // 409
+  backup_not_found,        // 404
+  no_backup_directory,     // 409: the server was started without one
+  backup_running,          // 409: another backup or check of one is under way
   idempotency_key_reused,  // 422
   // Wait, then repeat with the same idempotency key or token.
   queue_full,         // 429
@@ -46,6 +49,7 @@ enum class ErrorCode : std::uint8_t {
   store_unavailable,  // 503: the outcome of a write is unknown
   // Call the operator.
   store_corrupt,  // 500
+  backup_failed,  // 500: the tasks and the earlier backups are as they were
   internal,       // 500
   // Only ever made by a client.
   unreachable,   // no answer in time, or none at all: as with a 5xx, a write's outcome is unknown

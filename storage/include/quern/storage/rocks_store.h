@@ -18,6 +18,8 @@
 
 namespace quern::storage {
 
+class BackupSource;
+
 struct RocksOptions {
   std::filesystem::path directory;  // made (0700) when absent
   Durability durability = Durability::fsync;
@@ -27,6 +29,8 @@ struct RocksOptions {
   bool accept_data_loss = false;
   // What opening did that a person should know of, in a sentence. May be empty.
   std::function<void(const std::string& text)> on_notice = {};
+  // Filled in while the store is open. May be null: nobody makes backups.
+  std::shared_ptr<BackupSource> backup_source = nullptr;
 };
 
 Result<std::unique_ptr<Store>> open_rocks_store(const RocksOptions& options);
