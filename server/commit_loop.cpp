@@ -128,6 +128,11 @@ Health CommitLoop::health() const {
   return {.readiness = Readiness::ready, .reason = {}};
 }
 
+std::size_t CommitLoop::commands_waiting() const {
+  const std::lock_guard lock(mutex_);
+  return queue_.waiting().size();
+}
+
 // --- the engine's thread ------------------------------------------------------------------------
 
 void CommitLoop::run() {
@@ -162,12 +167,16 @@ bool CommitLoop::await_work() {
 Result<void> CommitLoop::run_group() {
   Result<Committer::Group> group = committer_.apply(clock_.now());
   if (!group) return std::move(group).error();
+  if (options_.figures != nullptr && !group->batch.writes.empty()) {
+    options_.figures->commands.add(group->command_count);
+  }
   return committer_.commit(*std::move(group), *sink_);
 }
 
 void CommitLoop::recover(const Error& error) {
   log::error("storage failed: recovering from disk",
              {{"code", std::string(to_string(error.code))}, {"detail", error.detail}});
+  if (options_.figures != nullptr) options_.figures->failures += 1;
   {
     const std::lock_guard lock(mutex_);
     queue_.close("recovering from a storage failure: " + error.detail);

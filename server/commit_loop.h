@@ -22,6 +22,7 @@
 
 #include "clock.h"
 #include "command_queue.h"
+#include "commit_figures.h"
 #include "committer.h"
 #include "engine_port.h"
 
@@ -36,7 +37,8 @@ class CommitLoop final : public EnginePort {
     std::size_t commands_max = 16'384;                    // waiting; further ones are refused
     std::size_t group_commands_max = 4'096;               // of one commit
     std::size_t group_bytes_max = std::size_t{16} << 20;  // no further command once past this
-    Millis retry_first{100};  // between attempts to recover, doubled each time
+    CommitFigures* figures = nullptr;  // where commits are counted; null: nowhere
+    Millis retry_first{100};           // between attempts to recover, doubled each time
     Millis retry_max{5'000};
   };
   using OpenStore = std::function<Result<std::unique_ptr<storage::Store>>()>;
@@ -58,6 +60,8 @@ class CommitLoop final : public EnginePort {
   void tell(engine::Command&& command) override;
   std::shared_ptr<const storage::Store> store() const override;
   Health health() const override;
+  // Commands that nobody has begun on yet.
+  std::size_t commands_waiting() const;
 
   // Makes the thread look at the clock again: for tests, which move it.
   void wake();

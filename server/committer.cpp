@@ -45,6 +45,7 @@ void Committer::take(CommandQueue& queue) {
 }
 
 Result<Committer::Group> Committer::apply(engine::Now now) {
+  const std::size_t begin = next_;
   const std::size_t end = std::min(taken_.size(), next_ + options_.group_commands_max);
   while (next_ < end && engine_->staged_bytes() < options_.group_bytes_max) {
     Queued& queued = taken_[next_++];
@@ -56,7 +57,7 @@ Result<Committer::Group> Committer::apply(engine::Now now) {
   }
   engine_->tick(now);
   if (engine_->failure()) return *engine_->failure();
-  return Group{engine_->take_batch(), engine_->take_replies()};
+  return Group{engine_->take_batch(), engine_->take_replies(), next_ - begin};
 }
 
 Result<void> Committer::commit(Group&& group, ReplySink& sink) {
@@ -68,6 +69,8 @@ Result<void> Committer::commit(Group&& group, ReplySink& sink) {
     }
   }
   unheard_.clear();
+  // Before the replies: whoever has one finds what it says in the figures.
+  engine_->publish_figures();
   if (!group.replies.empty()) sink.deliver(std::move(group.replies));
   return {};
 }

@@ -32,6 +32,7 @@ class Committer {
   struct Group {
     storage::Batch batch;
     std::vector<engine::Reply> replies;  // not to be let out before `batch` is durable
+    std::size_t command_count = 0;
   };
 
   // `random` must outlive the committer.

@@ -40,6 +40,7 @@ struct Config {
   std::size_t connections_max = 0;
   std::size_t commands_max = 0;
   std::size_t queues_max = 0;
+  std::size_t metrics_queues_max = 0;
   std::size_t body_memory_bytes_max = 0;
   std::uint64_t space_low_bytes = 0;
   std::uint64_t space_reserve_bytes = 0;

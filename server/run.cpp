@@ -21,6 +21,7 @@
 #include "http/server.h"
 #include "log.h"
 #include "quern/storage/backups.h"
+#include "metrics/metrics.h"
 #include "quern/storage/keys.h"
 #include "quern/storage/records.pb.h"
 #include "quern/storage/rocks_store.h"
@@ -90,19 +91,39 @@ std::size_t io_thread_count(const Config& config) {
   return std::max(std::size_t{1}, std::size_t{std::thread::hardware_concurrency()} / 2);
 }
 
-CommitLoop::Options loop_options(const Config& config) {
+// What is counted for the metrics, by whom it is written.
+struct Figures {
+  explicit Figures(const Config& config) : board(config.metrics_queues_max) {}
+
+  engine::FiguresBoard board;  // the engine
+  CommitFigures commits;       // its thread
+};
+
+CommitLoop::Options loop_options(const Config& config, Figures& figures) {
   CommitLoop::Options options;
+  options.engine.figures = &figures.board;
+  options.figures = &figures.commits;
   options.engine.queues_max = config.queues_max;
   options.commands_max = config.commands_max;
   return options;
 }
 
+std::uint64_t micros_of(std::chrono::nanoseconds time) {
+  return static_cast<std::uint64_t>(time.count()) / 1000;
+}
+
 CommitLoop::OpenStore store_opener(const Config& config,
-                                   std::shared_ptr<storage::BackupSource> backup_source) {
+                                   std::shared_ptr<storage::BackupSource> backup_source,
+                                   CommitFigures& commits) {
   return [options = storage::RocksOptions{
               .directory = config.data,
               .durability = config.durability,
               .accept_data_loss = config.accept_data_loss,
+              .on_commit =
+                  [&commits](std::chrono::nanoseconds commit, std::chrono::nanoseconds sync) {
+                    commits.commit.add(micros_of(commit));
+                    if (sync.count() > 0) commits.fsync.add(micros_of(sync));
+                  },
               .on_notice =
                   [](const std::string& text) {
                     log::warn("storage", {{"notice", text}});
@@ -138,8 +159,28 @@ Result<std::unique_ptr<BackupKeeper>> backup_keeper(const Config& config,
       std::move(source));
 }
 
+std::string build_text() { return std::string(build_type) + ", " + std::string(build_compiler); }
+
+MetricsSources metrics_sources(const Config& config, const Figures& figures, const CommitLoop& loop,
+                               const SpaceGuard& guard) {
+  return {.board = figures.board,
+          .commits = figures.commits,
+          .engine = guard,
+          .commands_waiting = [&loop] { return loop.commands_waiting(); },
+          .commands_max = config.commands_max,
+          .http = {},
+          .free_bytes = [&guard] { return guard.free_bytes(); },
+          .space_low_bytes = config.space_low_bytes,
+          .build = {.version = std::string(version),
+                    .build = build_text(),
+                    .rocksdb = storage::rocks_version(),
+                    .durability = std::string(to_string(config.durability))},
+          .now = wall_now};
+}
+
 http::ServerOptions server_options(const Config& config, http::ListenAddress listen,
-                                   http::Credentials credentials, const EnginePort& engine) {
+                                   http::Credentials credentials, const EnginePort& engine,
+                                   std::function<std::string()> metrics) {
   return {.listen = std::move(listen),
           .allowed_hosts = config.allowed_hosts,
           .io_threads = io_thread_count(config),
@@ -151,14 +192,15 @@ http::ServerOptions server_options(const Config& config, http::ListenAddress lis
           .failed_tries_per_minute_max = config.failed_tries_per_minute_max,
           .credentials = std::move(credentials),
           .info = {.version = std::string(version),
-                   .build = std::string(build_type) + ", " + std::string(build_compiler),
+                   .build = build_text(),
                    .rocksdb = storage::rocks_version(),
                    .durability = std::string(to_string(config.durability)),
                    .data_format = data_format(engine),
                    .header_bytes_max = config.head.header_bytes_max,
                    .target_bytes_max = config.head.target_bytes_max,
                    .connections_max = config.connections_max},
-          .now = wall_now};
+          .now = wall_now,
+          .metrics = std::move(metrics)};
 }
 
 void announce(const Config& config, const http::Server& server, bool is_loopback) {
@@ -328,15 +370,21 @@ int run_server(const Invocation& invocation,
   SpaceGuard guard(
       {.low_bytes = config.space_low_bytes, .reserve_bytes = config.space_reserve_bytes},
       disk_space_of(config.data));
+  Figures figures(config);
   const std::shared_ptr<storage::BackupSource> source = storage::make_backup_source();
-  CommitLoop loop(loop_options(config), guard.guard(store_opener(config, source)), random, clock);
+  CommitLoop loop(loop_options(config, figures),
+                  guard.guard(store_opener(config, source, figures.commits)), random, clock);
   if (Result<void> opened = loop.open(); !opened) return fail(opened.error());
   Result<std::unique_ptr<BackupKeeper>> backups = backup_keeper(config, source);
   if (!backups) return fail(backups.error());
   EnginePort& engine = *backups ? static_cast<EnginePort&>(**backups) : guard;
-  Result<std::unique_ptr<http::Server>> server = http::Server::listen(
-      server_options(config, *std::move(listen), *std::move(credentials), loop), engine);
+  MetricsSources metrics = metrics_sources(config, figures, loop, guard);
+  Result<std::unique_ptr<http::Server>> server =
+      http::Server::listen(server_options(config, *std::move(listen), *std::move(credentials), loop,
+                                          [&metrics] { return metrics_text(metrics); }),
+                           engine);
   if (!server) return fail(server.error());
+  metrics.http = [&http = **server] { return http.figures(); };
 
   Signals signals(loop, **server, backups->get(), invocation, read_again);
   guard.start(loop);

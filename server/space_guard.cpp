@@ -68,6 +68,7 @@ class SpaceGuard::GuardedStore final : public storage::Store {
     if (Result<void> room = guard_.before_commit(); !room) return room;
     return store_->commit(batch);
   }
+  storage::StoreFigures figures() const override { return store_->figures(); }
 
  private:
   SpaceGuard& guard_;
@@ -197,6 +198,11 @@ Health SpaceGuard::health() const {
     return {.readiness = Readiness::read_only, .reason = reason()};
   }
   return health;
+}
+
+std::uint64_t SpaceGuard::free_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return free_;
 }
 
 }  // namespace quern::server

@@ -64,6 +64,8 @@ class SpaceGuard final : public EnginePort {
   void tell(engine::Command&& command) override;
   std::shared_ptr<const storage::Store> store() const override;
   Health health() const override;
+  // As of the last look.
+  std::uint64_t free_bytes() const;
 
  private:
   class GuardedStore;

@@ -42,6 +42,7 @@ class Database {
   ~Database();
 
   rocksdb::DB& db() const { return *db_; }
+  const Files& files() const { return files_; }
   rocksdb::ColumnFamilyHandle* family(Table table) const {
     return handles_[static_cast<std::size_t>(family_of(table))];
   }

@@ -20,10 +20,6 @@ namespace {
 
 constexpr std::uint32_t format_known = 1;
 
-std::string database_path(const RocksOptions& options) {
-  return (options.directory / database_folder).string();
-}
-
 // Tells stores apart, for whoever keeps backups of several.
 std::string new_store_id() {
   std::random_device random;
@@ -156,13 +152,13 @@ Result<SyncedMark::State> expected_mark(const Files& files, const RocksOptions& 
 
 Result<std::unique_ptr<Database>> open_checked(const Files& files, const RocksOptions& options,
                                                const SyncedMark::State& mark,
-                                               const std::shared_ptr<FailStop>& fail_stop) {
+                                               const OpenedDatabase& opened) {
   const std::string path = database_path(options);
   if (Result<void> ready = prepare_logs(files, options, path, mark, LogDepth::framing); !ready) {
     return ready.error();
   }
   rocksdb::DBOptions db_options = database_options(options);
-  db_options.listeners.push_back(fail_stop);
+  db_options.listeners = {opened.fail_stop, opened.write_stalls};
   // It would not let a log go that was cut.
   if (options.accept_data_loss) db_options.track_and_verify_wals_in_manifest = false;
   std::unique_ptr<Database> database;
@@ -201,7 +197,8 @@ Result<OpenedDatabase> open_existing(const Files& files, const RocksOptions& opt
   }
   OpenedDatabase opened;
   opened.fail_stop = std::make_shared<FailStop>();
-  Result<std::unique_ptr<Database>> database = open_checked(files, options, mark, opened.fail_stop);
+  opened.write_stalls = std::make_shared<WriteStalls>();
+  Result<std::unique_ptr<Database>> database = open_checked(files, options, mark, opened);
   if (!database) return std::move(database).error();
   opened.database = *std::move(database);
   Result<record::Meta> meta = read_meta(*opened.database);
@@ -229,6 +226,10 @@ Result<OpenedDatabase> open_existing(const Files& files, const RocksOptions& opt
 }
 
 }  // namespace
+
+std::string database_path(const RocksOptions& options) {
+  return (options.directory / database_folder).string();
+}
 
 Result<OpenedDatabase> open_or_create(const Files& files, const RocksOptions& options) {
   const std::string directory = options.directory.string();

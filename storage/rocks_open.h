@@ -13,11 +13,13 @@
 #include "quern/storage/rocks_store.h"
 #include "rocks_database.h"
 #include "synced_mark.h"
+#include "write_stalls.h"
 
 namespace quern::storage {
 
 struct OpenedDatabase {
   std::shared_ptr<FailStop> fail_stop;
+  std::shared_ptr<WriteStalls> write_stalls;
   std::unique_ptr<Database> database;
   SyncedMark::State mark;  // what the file `synced` says
   std::string store_id;
@@ -25,6 +27,9 @@ struct OpenedDatabase {
 
 // The directory exists, is ours and is held by nobody else.
 Result<OpenedDatabase> open_or_create(const Files& files, const RocksOptions& options);
+
+// Where RocksDB's own files are.
+std::string database_path(const RocksOptions& options);
 
 // A store on the disk of a test: no lock is taken, and options.directory must exist there.
 // `mark_interval`: how long a mark may lag behind.

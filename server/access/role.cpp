@@ -25,6 +25,8 @@ bool allows(Role role, Right right, bool whole_server) {
       return true;
     case Right::read:
       return role == Role::producer || role == Role::reader || role == Role::admin;
+    case Right::observe:
+      return (role == Role::reader || role == Role::admin) && whole_server;
     case Right::submit:
     case Right::cancel:
       return role == Role::producer || role == Role::admin;

@@ -25,6 +25,7 @@ enum class Right : std::uint8_t {
   submit,   //
   cancel,   //
   work,     // lease and settle
+  observe,  // the metrics of the server as a whole: not with a token for some queues only
   manage,   // queues: settings, pause, purge, delete, redrive, discard
   operate,  // the server as a whole: an admin of some queues only has not got it
 };

@@ -48,6 +48,7 @@ Queue& Core::ensure_queue(const std::string& name) {
       *queues_.emplace(number, std::make_unique<Queue>(number, name, QueueSettings{}, now.wall))
            .first->second;
   by_name_.emplace(name, &queue);
+  book.open(queue);
   records.put(Table::queue_names, name, keys::queue(number));
   store_queue(queue);
   return queue;
@@ -63,6 +64,7 @@ void Core::release_name(Queue& queue) {
   records.erase(Table::queue_names, *queue.name());
   queue.set_deleting();
   store_queue(queue);
+  book.close(queue);
 }
 
 void Core::remove_queue(QueueNumber number) {
@@ -73,6 +75,7 @@ void Core::remove_queue(QueueNumber number) {
   std::erase(dirty_, &queue);
   std::erase(wake, &queue);
   std::erase(looked_enough_, &queue);
+  book.forget(queue);
   records.erase(Table::queues, keys::queue(number));
   records.erase(Table::counters, keys::queue(number));
   queues_.erase(found);
@@ -106,6 +109,7 @@ void Core::mark(Queue& queue) {
   if (queue.dirty) return;
   queue.dirty = true;
   dirty_.push_back(&queue);
+  book.note(queue);
 }
 
 void Core::schedule_sweep(Queue& queue, FinishedClass finished_class, std::optional<Timestamp> at) {
@@ -286,6 +290,7 @@ void Core::leave(const TaskId& id, const Places& places) {
 void Core::add(const Task& task) {
   Queue& queue = queue_of(task);
   queue.add(task.state());
+  ++queue.tally().submitted;
   mark(queue);
   const record::TaskBody& body = *task.body;
   records.put_body(task.id, task.body);
@@ -302,6 +307,7 @@ void Core::add(const Task& task) {
 
 void Core::move(Task& task, record::TaskStatus next) {
   Queue& from = queue_of(task);
+  count_move(task, next, from);
   Places before = places_of(task.id, *task.body, task.status, task.as_submitted);
   Places after = places_of(task.id, *task.body, next, false);
   // The one entry that most transitions leave where it is.
@@ -343,8 +349,9 @@ void Core::lift_floor(Queue& queue, std::size_t run, const TaskId& id) {
   mark(queue);
 }
 
-void Core::remove(const Task& task) {
+void Core::remove(const Task& task, Removal reason) {
   Queue& queue = queue_of(task);
+  ++queue.tally().removed[static_cast<std::size_t>(reason)];
   leave(task.id, places_of(task.id, *task.body, task.status, task.as_submitted));
   subtract(queue, task.state());
   if (has_queue(task.id.queue())) lift_floor(queue_at(task.id.queue()), task.id.lane(), task.id);
@@ -395,7 +402,8 @@ void Core::drop_timer(const keys::Timer& timer) {
 }
 
 std::optional<Steady> Core::next_deadline() const {
-  const bool busy = !jobs.empty() || !wake.empty() || !looked_enough_.empty();
+  const bool busy =
+      !jobs.empty() || !wake.empty() || !looked_enough_.empty() || book.any_head_due();
   if (busy || timers_.unknown_head()) return now.steady;
   std::optional<Steady> next = leases.next_deadline();
   const auto earliest = [&next](std::optional<Steady> other) {

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "engine/figure_book.h"
 #include "engine/head_window.h"
 #include "engine/job.h"
 #include "engine/lease_table.h"
@@ -82,7 +83,7 @@ class Core {
   TaskId newest_id() const;  // no task is newer
   void add(const Task& task);
   void move(Task& task, record::TaskStatus next);
-  void remove(const Task& task);
+  void remove(const Task& task, Removal reason);
   // The next entry to lease from `queue`; none when paused or empty.
   Queue::Next next_of(Queue& queue);
   // nullopt: the oldest ready task is still being searched for; ask again after a tick.
@@ -91,6 +92,13 @@ class Core {
   // The task's own, else its queue's as it is now.
   std::uint32_t max_attempts(const Task& task);
   std::optional<Duration> timeout(const Task& task);
+
+  // --- what the metrics are told (figures.h)
+  // Looks up the oldest ready tasks of up to `queues_max` queues where they may have changed.
+  void find_oldest_ready(std::size_t queues_max);
+  // The last batch is durable: others may know of it.
+  void publish_figures();
+  void count_refused_settle(ErrorCode code);
 
   // --- answers
   void reply(Ticket ticket, Outcome outcome) {
@@ -107,6 +115,7 @@ class Core {
   const Engine::Options options;
   Random& random;
   Records records;
+  FigureBook book;
   Now now;
   LeaseTable leases;
   Waiters waiters;
@@ -129,6 +138,7 @@ class Core {
 
  private:
   static std::size_t bytes_of(const Outcome& outcome);
+  void count_move(const Task& task, const record::TaskStatus& next, Queue& from);
   void enter(const TaskId& id, const Places& places);
   void leave(const TaskId& id, const Places& places);
   void mark(Queue& queue);
@@ -141,6 +151,7 @@ class Core {
   std::vector<Queue*> dirty_;
   HeadWindow<storage::keys::Timer> timers_;
   record::Commit commit_;
+  std::array<std::uint64_t, refused_settle_count> settles_refused_{};
 };
 
 }  // namespace quern::engine

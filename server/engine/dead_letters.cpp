@@ -161,7 +161,7 @@ class DiscardJob final : public DeadJob {
   using DeadJob::DeadJob;
 
  private:
-  void act(Core& core, Task& task, std::uint64_t) override { core.remove(task); }
+  void act(Core& core, Task& task, std::uint64_t) override { core.remove(task, Removal::discard); }
 };
 
 }  // namespace

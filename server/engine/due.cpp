@@ -36,7 +36,7 @@ Timestamp kept_for_key_until(Core& core, const Task& task) {
 bool forget(Core& core, Task& task) {
   const Timestamp until = kept_for_key_until(core, task);
   if (until <= core.now.wall) {
-    core.remove(task);
+    core.remove(task, Removal::retention);
     return true;
   }
   if (task.status.forget_at() == until.ms) return false;
@@ -120,10 +120,13 @@ void end_leases(Core& core, std::size_t tasks_max) {
     const std::optional<TaskId> id = core.leases.due(core.now.steady);
     if (!id) return;
     std::optional<Task> task = core.find(*id);
+    QueueTally& tally = core.queue_of(*task).tally();
     if (timed_out(core, *task)) {
+      ++tally.timed_out;
       fail(core, *task, {"timeout", "the attempt ran longer than its timeout_ms", ""}, true, {},
            {});
     } else {
+      ++tally.lease_expired;
       fail(
           core, *task,
           {"lease_expired", "the worker neither settled the task nor sent a heartbeat in time", ""},

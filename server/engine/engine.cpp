@@ -10,6 +10,9 @@ namespace quern::engine {
 
 namespace {
 
+// A queue has up to ten lanes, of each of which the head may have to be read.
+constexpr std::size_t heads_per_tick_max = 64;
+
 void dispatch(Core& core, Ticket ticket, Submit&& c) { submit(core, ticket, std::move(c)); }
 void dispatch(Core& core, Ticket ticket, SettleOne&& c) { settle_one(core, ticket, std::move(c)); }
 void dispatch(Core& core, Ticket ticket, Settle&& c) {
@@ -100,6 +103,7 @@ void Engine::tick(Now now) {
     serve_waiters(core);
     serve_drains(core);
     end_waits(core, tasks_max);
+    core.find_oldest_ready(heads_per_tick_max);
   });
 }
 
@@ -112,6 +116,8 @@ std::vector<Reply> Engine::take_replies() {
   core_->reply_bytes = 0;
   return std::exchange(core_->replies, {});
 }
+
+void Engine::publish_figures() { core_->publish_figures(); }
 
 std::optional<Steady> Engine::next_deadline() const { return core_->next_deadline(); }
 

@@ -25,6 +25,7 @@
 namespace quern::engine {
 
 class Core;
+class FiguresBoard;
 
 class Engine {
  public:
@@ -42,6 +43,8 @@ class Engine {
     // The same for jobs (redrives, purges …). They are in no hurry: a short part costs them a few
     // syncs more, and spares everybody else most of the wait.
     std::size_t job_tasks_max = 128;
+    // Where figures are published; null: nowhere. Must outlive the engine.
+    FiguresBoard* figures = nullptr;
   };
 
   // Picks up where the last commit in `store` left off. `store` and `random` must outlive the
@@ -61,6 +64,8 @@ class Engine {
   storage::Batch take_batch();
   // To be released once that batch is durable.
   std::vector<Reply> take_replies();
+  // That batch is durable: what it did shows in the figures from now on.
+  void publish_figures();
 
   // When tick() next has work, in steady time; not after `now.steady` of the last tick when it has
   // some left already.

@@ -177,6 +177,7 @@ void take_back_undelivered(Core& core, const Undelivered& command) {
     const HeldTask* lease = core.leases.find(held.id);
     if (lease == nullptr || lease->status.lease().token() != held.token) continue;
     std::optional<Task> task = core.find(held.id);
+    ++core.queue_of(*task).tally().undelivered;
     take_back(core, *task);
   }
 }

@@ -128,17 +128,26 @@ record::QueueCounters Queue::to_counters() const {
   return stored;
 }
 
-std::optional<QueueView> Queue::view(const Records& records, Timestamp now) {
-  QueueView view{.name = *name_, .settings = settings_, .counts = counts_, .oldest_ready_age = {}};
-  if (count(TaskState::ready) == 0) return view;
+Queue::Oldest Queue::oldest_ready(const Records& records) {
+  Oldest oldest;
+  if (count(TaskState::ready) == 0) return oldest;
   for (const auto& lane : lanes_) {
     if (!lane) continue;
     const Lane::Head head = lane->head(records);
-    if (head.searching) return std::nullopt;
+    if (head.searching) return {.searching = true};
     if (!head.entry) continue;
-    const Duration age = std::max(now - head.entry->ready_at, Duration{0});
-    if (!view.oldest_ready_age || age > *view.oldest_ready_age) view.oldest_ready_age = age;
+    if (!oldest.ready_at || head.entry->ready_at < *oldest.ready_at) {
+      oldest.ready_at = head.entry->ready_at;
+    }
   }
+  return oldest;
+}
+
+std::optional<QueueView> Queue::view(const Records& records, Timestamp now) {
+  QueueView view{.name = *name_, .settings = settings_, .counts = counts_, .oldest_ready_age = {}};
+  const Oldest oldest = oldest_ready(records);
+  if (oldest.searching) return std::nullopt;
+  if (oldest.ready_at) view.oldest_ready_age = std::max(now - *oldest.ready_at, Duration{0});
   return view;
 }
 

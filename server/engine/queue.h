@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "engine/figure_book.h"
 #include "engine/floor.h"
 #include "engine/lane.h"
 #include "engine/runs.h"
@@ -84,12 +85,21 @@ class Queue {
 
   record::QueueRecord to_record() const;
   record::QueueCounters to_counters() const;
-  // nullopt: the search for its oldest ready task is not over (Lane::Head); ask again.
+  // Since when the task has been ready that has been so for longest.
+  struct Oldest {
+    std::optional<Timestamp> ready_at;  // nullopt: nothing is ready
+    bool searching = false;             // not found yet: ask again (Lane::Head)
+  };
+  Oldest oldest_ready(const Records& records);
+  // nullopt: the search for its oldest ready task is not over; ask again.
   std::optional<QueueView> view(const Records& records, Timestamp now);
 
-  bool dirty = false;          // counters to be staged with the next batch
-  bool wake_due = false;       // became ready while somebody was parked on it
-  bool looked_enough = false;  // Core::look_again_next_tick
+  QueueTally& tally() { return account.row->figures.tally; }
+
+  bool dirty = false;           // counters to be staged with the next batch
+  bool wake_due = false;        // became ready while somebody was parked on it
+  bool looked_enough = false;   // Core::look_again_next_tick
+  FigureBook::Account account;  // FigureBook::open
 
  private:
   QueueNumber number_;

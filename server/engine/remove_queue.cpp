@@ -21,7 +21,7 @@ class PurgeJob final : public Job {
                                    [&](TaskState state) { return queue.count(state) > 0; });
       const bool all_seen = !any || walk_.step(core, tasks_max, [&](Task& task) {
         if (std::find(states_.begin(), states_.end(), task.state()) == states_.end()) return;
-        core.remove(task);
+        core.remove(task, Removal::purge);
         ++purged_;
       });
       if (!all_seen) return false;
@@ -44,7 +44,9 @@ class DeleteJob final : public Job {
       : ticket_(ticket), queue_(queue), walk_(queue, newest_possible()) {}
 
   bool step(Core& core, std::size_t tasks_max) override {
-    if (!walk_.step(core, tasks_max, [&](Task& task) { core.remove(task); })) return false;
+    if (!walk_.step(core, tasks_max,
+                    [&](Task& task) { core.remove(task, Removal::queue_deleted); }))
+      return false;
     core.remove_queue(queue_);
     core.reply(ticket_, Done{});
     return true;

@@ -85,7 +85,10 @@ Result<Task> apply(Core& core, SettleItem& item, const Scope& scope) {
 void settle_one(Core& core, Ticket ticket, SettleOne&& command) {
   const SettleVerb verb = command.item.verb;
   Result<Task> task = apply(core, command.item, command.scope);
-  if (!task) return core.reply(ticket, std::move(task).error());
+  if (!task) {
+    core.count_refused_settle(task.error().code);
+    return core.reply(ticket, std::move(task).error());
+  }
   if (verb == SettleVerb::heartbeat) {
     return core.reply(ticket, LeaseExtended{Timestamp{task->status.lease().expires_at()}});
   }
@@ -98,6 +101,7 @@ std::vector<Settled> settle_all(Core& core, std::vector<SettleItem>&& items, con
   for (SettleItem& item : items) {
     const SettleVerb verb = item.verb;
     Result<Task> task = apply(core, item, scope);
+    if (!task) core.count_refused_settle(task.error().code);
     if (task) {
       settled.push_back(
           {verb, std::move(item.id_text), core.view(*std::move(task), Detail::brief)});

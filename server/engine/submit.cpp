@@ -113,6 +113,12 @@ Result<std::vector<Plan>> plan(Core& core, const Submit& command) {
   return plans;
 }
 
+void count_replay(Core& core, const Task& task) {
+  Queue& queue = core.queue_of(task);
+  ++queue.tally().replayed;
+  core.book.note(queue);
+}
+
 Task create(Core& core, NewTask&& request) {
   Queue& queue = core.ensure_queue(request.queue);
   record::TaskBody& body = *request.body;
@@ -169,9 +175,11 @@ void submit(Core& core, Ticket ticket, Submit&& command) {
   for (std::size_t i = 0; i < command.tasks.size(); ++i) {
     Plan& todo = (*plans)[i];
     if (todo.replay) {
+      count_replay(core, *todo.replay);
       answer.tasks.push_back(core.view(*std::move(todo.replay), Detail::head));
       answer.replayed = true;
     } else if (todo.replay_of) {
+      ++core.find_queue(command.tasks[i].queue)->tally().replayed;
       answer.tasks.push_back(answer.tasks[*todo.replay_of]);
     } else {
       answer.tasks.push_back(core.view(create(core, std::move(command.tasks[i])), Detail::brief));

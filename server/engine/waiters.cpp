@@ -15,6 +15,7 @@ void Waiters::park(Ticket ticket, ParkedLease parked, Steady deadline) {
   }
   deadlines_.emplace(deadline, ticket);
   parked_.emplace(ticket, std::move(entry));
+  ++lease_count_;
 }
 
 void Waiters::park(Ticket ticket, const TaskId& task, Steady deadline) {
@@ -44,6 +45,7 @@ void Waiters::remove(Ticket ticket) {
     if (line->second.empty()) by_task_.erase(line);
   }
   drains_.erase(ticket);
+  if (entry.lease) --lease_count_;
   deadlines_.erase({entry.deadline, ticket});
   parked_.erase(found);
 }

@@ -54,6 +54,8 @@ class Waiters {
   std::vector<Ticket> all() const;
   // Those of all() that wait for a drain's end.
   const std::set<Ticket>& drains() const { return drains_; }
+  std::size_t lease_count() const { return lease_count_; }
+  std::size_t read_count() const { return parked_.size() - lease_count_; }
 
  private:
   struct Parked {
@@ -69,6 +71,7 @@ class Waiters {
   std::unordered_map<TaskId, std::set<Ticket>> by_task_;
   std::set<Ticket> drains_;
   std::set<std::pair<Steady, Ticket>> deadlines_;
+  std::size_t lease_count_ = 0;  // of parked_
 };
 
 }  // namespace quern::engine

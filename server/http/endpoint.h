@@ -47,7 +47,8 @@ struct Context {
   server::EnginePort& engine;
   RequestLimits limits;
   ServerInfo info;
-  std::function<Timestamp()> now;  // wall clock
+  std::function<Timestamp()> now;        // wall clock
+  std::function<std::string()> metrics;  // in Prometheus' text format
   std::chrono::steady_clock::time_point started_at = std::chrono::steady_clock::now();
 };
 

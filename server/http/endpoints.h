@@ -50,4 +50,7 @@ extern const Endpoint get_healthz;
 extern const Endpoint get_readyz;
 extern const Endpoint get_info;
 
+// metrics.cpp
+extern const Endpoint get_metrics;
+
 }  // namespace quern::http

@@ -15,6 +15,7 @@
 #include "engine_port.h"
 #include "http/credentials.h"
 #include "http/io.h"
+#include "http/request_figures.h"
 #include "http/session_env.h"
 
 namespace quern::http {
@@ -54,6 +55,8 @@ class IoThread {
   // For the Date field; at most a sweep old.
   const std::string& date() const { return date_; }
   std::string new_request_id();
+  RequestFigures& figures() { return figures_; }
+  const RequestFigures& figures() const { return figures_; }
 
  private:
   struct Slot {
@@ -70,6 +73,7 @@ class IoThread {
   const std::size_t index_;
   SessionEnv& env_;
   Credentials credentials_;
+  RequestFigures figures_;
   // Before the context, whose end may be that of connections still in the table.
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;

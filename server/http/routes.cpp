@@ -44,6 +44,7 @@ std::span<const Route> all_routes() {
       {get, "/healthz", BodyRule::none, open, get_healthz},
       {get, "/readyz", BodyRule::none, open, get_readyz},
       {get, "/info", BodyRule::none, known, get_info},
+      {get, "/metrics", BodyRule::none, observe, get_metrics},
   };
   return routes;
 }

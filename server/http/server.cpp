@@ -44,7 +44,8 @@ class Server::Impl {
         env_{.context = {.engine = engine,
                          .limits = options.limits,
                          .info = options.info,
-                         .now = options.now},
+                         .now = options.now,
+                         .metrics = options.metrics},
              .admission = {.routes = all_routes(),
                            .head = options.head,
                            .body_bytes_max = options.limits.body_bytes_max},
@@ -119,6 +120,17 @@ class Server::Impl {
 
   std::size_t session_count() const { return env_.session_count; }
   const std::string& url() const { return url_; }
+
+  HttpFigures figures() const {
+    HttpFigures figures{.connections = env_.session_count,
+                        .connections_accepted = accepted_,
+                        .connections_turned_away = turned_away_,
+                        .body_bytes = env_.body_budget.taken(),
+                        .answer_bytes = env_.answer_budget.taken()};
+    for (const auto& io : io_threads_) io->figures().add_to(figures);
+    return figures;
+  }
+
   bool running() const { return !threads_.empty(); }
 
  private:
@@ -138,8 +150,10 @@ class Server::Impl {
       if (ec) return retry_accept(ec);
       accept_fails_ = false;
       if (env_.session_count >= options_.connections_max) {
+        turned_away_ += 1;
         turn_away(std::move(socket));
       } else {
+        accepted_ += 1;
         io.post_start(std::move(socket));
       }
       accept();
@@ -165,6 +179,7 @@ class Server::Impl {
                          .detail = "there are " + std::to_string(options_.connections_max) +
                                    " connections already"},
                    id, response);
+    io_threads_.front()->figures().refused(ErrorCode::overloaded);
     std::string bytes;
     write_head(
         response,
@@ -186,6 +201,9 @@ class Server::Impl {
   std::vector<std::thread> threads_;
   std::string url_;
   std::size_t next_ = 0;
+  // Counted by the first io thread.
+  engine::Cell accepted_;
+  engine::Cell turned_away_;
   bool accept_fails_ = false;
 };
 
@@ -208,6 +226,7 @@ void Server::start() { impl_->start(); }
 void Server::use(const Credentials& credentials) { impl_->use(credentials); }
 void Server::drain() { impl_->drain(); }
 std::size_t Server::session_count() const { return impl_->session_count(); }
+HttpFigures Server::figures() const { return impl_->figures(); }
 void Server::stop() { impl_->stop(); }
 void Server::deliver(std::vector<engine::Reply>&& replies) { impl_->deliver(std::move(replies)); }
 void Server::fail_all(const Error& error) { impl_->fail_all(error); }

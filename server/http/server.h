@@ -17,6 +17,7 @@
 #include "http/endpoint.h"
 #include "http/listen_address.h"
 #include "http/raw_head.h"
+#include "http/request_figures.h"
 #include "http/timeouts.h"
 
 namespace quern::http {
@@ -35,6 +36,7 @@ struct ServerOptions {
   Credentials credentials;
   ServerInfo info;
   std::function<Timestamp()> now;
+  std::function<std::string()> metrics;  // what GET /metrics shows; called on io threads
 };
 
 class Server final : public server::ReplySink {
@@ -54,6 +56,7 @@ class Server final : public server::ReplySink {
   // answer.
   void drain();
   std::size_t session_count() const;
+  HttpFigures figures() const;  // any thread
   // Closes what is left, and ends the threads.
   void stop();
 

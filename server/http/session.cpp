@@ -102,7 +102,7 @@ Awaitable<void> Session::run([[maybe_unused]] std::shared_ptr<Session> self) {
 }
 
 Awaitable<bool> Session::serve() {
-  enter(Phase::engine);
+  received_at_ = enter(Phase::engine);
   auto admission = admit(block_, env_.admission, hosts_, authority(), head_, request_);
   keep_alive_ = head_.keep_alive;
   take_request_id();
@@ -112,6 +112,7 @@ Awaitable<bool> Session::serve() {
     co_return co_await refuse_unread(std::move(*refused));
   }
   const Admitted& admitted = std::get<Admitted>(admission);
+  route_ = admitted.route;
   if (!body_is_here(admitted.framing)) {
     if (!co_await receive_body(admitted)) co_return false;
     enter(Phase::engine);
@@ -164,6 +165,7 @@ Awaitable<bool> Session::answer(const Admitted& admitted) {
     if (written < response_head_.size() + body_to_send().size()) {
       sent = co_await write(response_head_, body_to_send(), written);
     }
+    count_answer();
   }
   if (!sent) return_leases(env_.context.engine, std::move(leases));
   co_return sent&& keep_alive_;
@@ -233,6 +235,7 @@ Awaitable<bool> Session::refuse_unread(Refused refused) {
 
 void Session::answer_error(const Error& error) {
   answer_problem(error, request_id_, response_);
+  thread_.figures().refused(error.code);
   if (response_.status == 500) {
     log::error("a request failed", {{"request_id", request_id_},
                                     {"code", std::string(to_string(error.code))},
@@ -262,9 +265,15 @@ std::string_view Session::body_to_send() const {
   return without_body ? std::string_view() : response_.body;
 }
 
+void Session::count_answer() {
+  thread_.figures().answered(route_, response_.status, IoThread::Clock::now() - received_at_);
+}
+
 Awaitable<bool> Session::send() {
   compose_head();
-  return write(response_head_, body_to_send());
+  const bool sent = co_await write(response_head_, body_to_send());
+  count_answer();
+  co_return sent;
 }
 
 // Without waiting; what went wrong is found again by whoever writes the rest.
@@ -332,7 +341,7 @@ void Session::take_request_id() {
 }
 
 // Starts the clock of a phase.
-void Session::enter(Phase phase) {
+IoThread::Clock::time_point Session::enter(Phase phase) {
   const Timeouts& timeouts = env_.timeouts;
   phase_ = phase;
   expired_ = false;
@@ -340,26 +349,27 @@ void Session::enter(Phase phase) {
   switch (phase) {
     case Phase::handshake:
       deadline_ = now + timeouts.handshake;
-      return;
+      break;
     case Phase::idle:
       deadline_ = now + (env_.draining ? drain_linger : timeouts.idle);
-      return;
+      break;
     case Phase::header:
       deadline_ = now + timeouts.header;
-      return;
+      break;
     case Phase::body:
       deadline_ = now + timeouts.body;
-      return;
+      break;
     case Phase::engine:
       deadline_ = Time::max();
-      return;
+      break;
     case Phase::write:
       deadline_ = now + timeouts.write_stall;
-      return;
+      break;
     case Phase::linger:
       deadline_ = now + (env_.draining ? std::min(timeouts.linger, drain_linger) : timeouts.linger);
-      return;
+      break;
   }
+  return now;
 }
 
 void Session::expire_at(Time now) {

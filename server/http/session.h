@@ -88,6 +88,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void compose_head();
   std::string_view body_to_send() const;
   std::size_t write_what_fits();
+  void count_answer();
   Awaitable<bool> send();
   // The rest of both behind what was `written` already.
   Awaitable<bool> write(std::string_view first, std::string_view second, std::size_t written = 0);
@@ -95,7 +96,7 @@ class Session : public std::enable_shared_from_this<Session> {
   // The same for a client with whom there was no handshake.
   Awaitable<void> end_handshake();
 
-  void enter(Phase phase);
+  Time enter(Phase phase);  // now
   std::string_view buffered() const;
   void take_request_id();
 
@@ -116,6 +117,8 @@ class Session : public std::enable_shared_from_this<Session> {
   Response response_;
   std::string response_head_;
   std::string request_id_;
+  const Route* route_ = nullptr;  // of the request; null while it is not known
+  Time received_at_{};            // its header
 
   Phase phase_ = Phase::idle;
   Time deadline_ = Time::max();

@@ -25,6 +25,7 @@ class MemoryBudget {
     give_back(bytes);
     return false;
   }
+  std::size_t taken() const { return bytes_.load(std::memory_order_relaxed); }
   void give_back(std::size_t bytes) { bytes_.fetch_sub(bytes, std::memory_order_relaxed); }
 
  private:

@@ -41,13 +41,14 @@ Awaitable<bool> Session::receive_head() {
   head_.clear();
   request_ = {};
   request_id_.clear();
+  route_ = nullptr;
   response_.clear();
   // The command that the last body became is done with, too.
   body_share_.release();
   enter(Phase::idle);
   for (;;) {
     if (buffer_.size() > 0) {
-      if (phase_ == Phase::idle) enter(Phase::header);
+      if (phase_ == Phase::idle) received_at_ = enter(Phase::header);
       Result<std::size_t> size = scanner.scan(buffered());
       if (!size) co_return co_await refuse(std::move(size).error());
       if (*size > 0) {

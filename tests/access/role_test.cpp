@@ -26,6 +26,7 @@ TEST_CASE("each right belongs to the roles that the contract names, and to no ot
            Row{Right::submit, "paA"},
            Row{Right::cancel, "paA"},
            Row{Right::work, "waA"},
+           Row{Right::observe, "ra"},
            Row{Right::manage, "aA"},
            Row{Right::operate, "a"},
        }) {
@@ -36,6 +37,8 @@ TEST_CASE("each right belongs to the roles that the contract names, and to no ot
     if (allows(Role::reader, row.right, true)) seen += 'r';
     if (allows(Role::admin, row.right, true)) seen += 'a';
     if (allows(Role::admin, row.right, false)) seen += 'A';
+    // Metrics tell of all queues.
+    if (row.right == Right::observe) CHECK_FALSE(allows(Role::reader, row.right, false));
     CHECK(seen == row.roles);
   }
 }

@@ -200,6 +200,14 @@ TEST_CASE("a producer submits, reads and cancels, a worker leases and settles, a
     CHECK(refusal(client.del("/queues/" + queue, guarded().as(name))) == "403 forbidden");
     CHECK(client.get("/info", guarded().as(name)).status == 200);
   }
+  for (const char* name : {"reader", "admin"}) {
+    CHECK(client.get("/metrics", guarded().as(name)).status == 200);
+  }
+  // Metrics tell of all queues.
+  for (const char* name : {"producer", "worker", "own-admin"}) {
+    CHECK(refusal(client.get("/metrics", guarded().as(name))) == "403 forbidden");
+  }
+  CHECK(refusal(client.get("/metrics")) == "401 unauthorized");
   CHECK(client.put("/queues/" + queue, Json::object(), guarded().as("admin")).status == 200);
   CHECK(client.del("/queues/" + queue, guarded().as("admin")).status == 204);
 }

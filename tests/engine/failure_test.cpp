@@ -34,7 +34,8 @@ TEST_CASE("a read that fails ends the engine, and nobody is answered") {
            }},
            Work{[](Harness&h, const TaskId&, const TaskId&) { h.engine().tick(h.now); }},
        }) {
-    Harness h;
+    // Without figures: they would have looked at heads of lanes already.
+    Harness h(1, {}, std::nullopt);
     const TaskId dead = h.submit_dead();
     const TaskId id = h.submit();
     h.submit({.queue = "later", .delay = 1h});  // so that a tick has something to look for

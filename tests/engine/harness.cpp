@@ -25,15 +25,25 @@ std::vector<TaskId> ids_of(const std::vector<TaskView>& views) {
   return ids;
 }
 
-Harness::Harness(std::uint64_t seed, Engine::Options options)
+Harness::Harness(std::uint64_t seed, Engine::Options options,
+                 std::optional<std::size_t> figures_queues_max)
     : random_(seed),
       options_(options),
       store_(std::make_unique<storage::MemoryStore>()),
-      footprint_(std::make_unique<FootprintStore>(*store_)) {
+      footprint_(std::make_unique<FootprintStore>(*store_)),
+      figures_queues_max_(figures_queues_max) {
   restart();
 }
 
 void Harness::restart() {
+  engine_.reset();
+  if (figures_queues_max_) board_ = std::make_unique<FiguresBoard>(*figures_queues_max_);
+  options_.figures = board_.get();
+  recover();
+  if (board_) figures_check_.begin(*board_);
+}
+
+void Harness::recover() {
   engine_.reset();
   Result<std::unique_ptr<Engine>> recovered = Engine::recover(*footprint_, random_, options_, now);
   REQUIRE(recovered.has_value());
@@ -44,6 +54,7 @@ void Harness::commit() {
   REQUIRE_FALSE(engine_->failure().has_value());
   const storage::Batch batch = engine_->take_batch();
   if (!batch.writes.empty()) REQUIRE(footprint_->commit(batch).has_value());
+  engine_->publish_figures();
   for (Reply& reply : engine_->take_replies())
     answers_.emplace(reply.ticket, std::move(reply.outcome));
 }
@@ -207,6 +218,9 @@ TaskView Harness::release(const TaskView& leased, Duration delay) {
   return expect<OneTask>(SettleOne{std::move(settle)}).task;
 }
 
-std::string Harness::violations() const { return testing::violations(*store_); }
+std::string Harness::violations() const {
+  const std::string wrong = testing::violations(*store_);
+  return board_ ? wrong + figures_check_.violations(*board_, *store_) : wrong;
+}
 
 }  // namespace quern::engine::testing

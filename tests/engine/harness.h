@@ -17,6 +17,7 @@
 
 #include "engine/engine.h"
 #include "engine/query.h"
+#include "figures_check.h"
 #include "footprint_store.h"
 #include "quern/storage/memory_store.h"
 
@@ -89,7 +90,8 @@ std::vector<TaskId> ids_of(const std::vector<TaskView>& views);
 
 class Harness {
  public:
-  explicit Harness(std::uint64_t seed = 1, Engine::Options options = {});
+  explicit Harness(std::uint64_t seed = 1, Engine::Options options = {},
+                   std::optional<std::size_t> figures_queues_max = 2);  // nullopt: no figures
 
   // --- time
   Now now{.wall = Timestamp{1'800'000'000'000}, .steady = Steady{0}};
@@ -99,8 +101,9 @@ class Harness {
   void jump_wall(Duration by);
   // Ticks until nothing is due.
   void settle_down();
-  // A new engine on what was committed.
+  // A new engine on what was committed: in a new process, and in the same one.
   void restart();
+  void recover();
 
   // --- calls; the answer, or nullopt while the call is parked
   std::optional<Outcome> call(Command command);
@@ -158,10 +161,12 @@ class Harness {
   // The same, with an eye on what scans cost: what the engine reads and commits to.
   FootprintStore& footprint() { return *footprint_; }
   Engine& engine() { return *engine_; }
+  const FiguresBoard& board() const { return *board_; }
   SeededRandom& random() { return random_; }
 
   // Every invariant that can be read off the store: counts equal a full scan, every index entry
-  // belongs to a record and every record has its entries. Returns what is wrong, or "".
+  // belongs to a record and every record has its entries; and of the figures. Returns what is
+  // wrong, or "".
   std::string violations() const;
 
  private:
@@ -171,6 +176,9 @@ class Harness {
   Engine::Options options_;
   std::unique_ptr<storage::MemoryStore> store_;
   std::unique_ptr<FootprintStore> footprint_;
+  const std::optional<std::size_t> figures_queues_max_;
+  std::unique_ptr<FiguresBoard> board_;
+  FiguresCheck figures_check_;
   std::unique_ptr<Engine> engine_;
   Ticket last_ticket_ = 0;
   std::map<Ticket, Outcome> answers_;

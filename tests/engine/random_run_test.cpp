@@ -2,6 +2,7 @@
 // steps. A failure prints the seed, which replays it exactly. QUERN_SEEDS says how many seeds to
 // run.
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "harness.h"
@@ -25,6 +26,7 @@ class RandomRun {
       if (i % 8 == 7) {
         const std::string wrong = h_.violations();
         REQUIRE_MESSAGE(wrong.empty(), wrong);
+        check_ages();
       }
     }
     drain();
@@ -65,6 +67,33 @@ class RandomRun {
       default:
         if (chance(30)) restart();
     }
+  }
+
+  // What the metrics say of the oldest ready tasks is what a question about the queues is told.
+  void check_ages() {
+    h_.settle_down();
+    const QueuePage page = h_.expect<QueuePage>(ListQueues{.limit = 10});
+    for (const FiguresBoard::Entry& row : h_.board().queues()) {
+      std::optional<Duration> oldest;
+      for (const QueueView& queue : page.queues) {
+        const bool is_shown = queue.name == row.queue || row.queue == other_queues;
+        if (is_shown && queue.oldest_ready_age && !is_named(queue.name, row.queue)) {
+          oldest = std::max(oldest.value_or(Duration{0}), *queue.oldest_ready_age);
+        }
+      }
+      const Duration seen = h_.now.wall - Timestamp{row.figures.oldest_ready_at};
+      CAPTURE(row.queue);
+      if (!oldest) CHECK(row.figures.oldest_ready_at == QueueFigures::nothing_ready);
+      if (oldest) CHECK(std::max(seen, Duration{0}) == *oldest);
+    }
+  }
+
+  // Whether the queue has a row of its own that is not this one.
+  bool is_named(const std::string& queue, const std::string& row) const {
+    if (queue == row) return false;
+    const std::vector<FiguresBoard::Entry> rows = h_.board().queues();
+    return std::any_of(rows.begin(), rows.end(),
+                       [&](const FiguresBoard::Entry& entry) { return entry.queue == queue; });
   }
 
   // The clock may be set forwards or back while the server is down.

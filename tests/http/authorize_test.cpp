@@ -118,6 +118,7 @@ const std::map<std::string, std::string>& expected() {
       {"GET /healthz", "o"},
       {"GET /readyz", "o"},
       {"GET /info", "pwra"},
+      {"GET /metrics", "ra"},
   };
   return roles;
 }
@@ -149,7 +150,8 @@ TEST_CASE("a queue in the path must be one of the token's, whatever is done to i
   for (const Route& route : all_routes()) {
     CAPTURE(name_of(route));
     const bool names_queue = route.path.starts_with("/queues/{}");
-    const bool whole_server = route.right == Right::operate;
+    // What concerns the server as a whole is not for who has some queues only.
+    const bool whole_server = route.right == Right::observe || route.right == Right::operate;
     CHECK(verdict_on(route, bearer("own-admin"), "own.q").status == (whole_server ? 403 : 0));
     CHECK(verdict_on(route, bearer("own-admin"), "other").status ==
           (names_queue || whole_server ? 403 : 0));

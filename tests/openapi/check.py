@@ -187,6 +187,12 @@ class Checker:
             return
         if exchange["response_body"] is None:
             self.fail(exchange, "no body")
+        if media_type.startswith("text/plain"):
+            # Instead of a body that is too long to log, there is an object.
+            if not isinstance(exchange["response_body"], dict):
+                self.validate(exchange, exchange["response_body"], content[media_type]["schema"],
+                              "response")
+            return
         present, body = self.body(exchange, "response_body")
         if not present:
             return

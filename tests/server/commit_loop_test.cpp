@@ -2,6 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
+#include <atomic>
+#include <thread>
+
+#include "engine/figures.h"
 #include "stage.h"
 #include "support/eventually.h"
 
@@ -222,4 +227,57 @@ TEST_CASE("stopping ends even a recovery that never succeeds") {
   stage.call(new_task("q"));
   stage.loop->tell(engine::Abandon{.ticket = 1});
   stage.loop->stop();
+}
+
+TEST_CASE("figures show what is durable: not what a failed commit did, and that it failed") {
+  engine::FiguresBoard board(10);
+  server::CommitFigures commits;
+  server::CommitLoop::Options options{.figures = &commits};
+  options.engine.figures = &board;
+  Stage stage(options);
+  stage.start();
+  const auto submitted = [&] { return board.queues().at(0).figures.tally.submitted; };
+  CHECK(std::holds_alternative<engine::Submitted>(stage.call(new_task("q"))));
+  CHECK(submitted() == 1);
+  CHECK(commits.commands.counts[0] == 1);
+
+  stage.store.load()->fail_next_commit(MemoryStore::Fault::fail_unapplied);
+  CHECK(code_of(stage.call(new_task("q"))) == ErrorCode::store_unavailable);
+  stage.await_readiness(Readiness::ready);
+  CHECK(submitted() == 1);
+  CHECK(commits.failures == 1);
+
+  CHECK(std::holds_alternative<engine::Submitted>(stage.call(new_task("q"))));
+  CHECK(submitted() == 2);
+  CHECK(board.queues().at(0).figures.counts[static_cast<std::size_t>(TaskState::ready)] == 2);
+}
+
+TEST_CASE("a value is read whole while it is published over and over") {
+  struct Pair {
+    std::uint64_t count = 0;
+    std::array<std::uint64_t, 40> same{};
+  };
+  engine::Published<Pair> published;
+  std::atomic<bool> done{false};
+  std::thread writer([&] {
+    for (std::uint64_t n = 1; n <= 100'000; ++n) {
+      Pair value{.count = n};
+      value.same.fill(n);
+      published.store(value);
+    }
+    done = true;
+  });
+  std::uint64_t last = 0;
+  bool whole = true;
+  bool forward = true;
+  while (!done) {
+    const Pair seen = published.load();
+    for (const std::uint64_t n : seen.same) whole = whole && n == seen.count;
+    forward = forward && seen.count >= last;
+    last = seen.count;
+  }
+  writer.join();
+  CHECK(whole);
+  CHECK(forward);
+  CHECK(published.load().count == 100'000);
 }

@@ -8,6 +8,7 @@
 // default.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <filesystem>
 #include <functional>
@@ -27,6 +28,10 @@ struct RocksOptions {
   std::size_t write_buffer_bytes = std::size_t{64} << 20;  // of one memtable
   // Opens a store that lost what was synced, with what is intact before the damage.
   bool accept_data_loss = false;
+  // How long a commit took, and its part that was the sync of the log. Called by the thread that
+  // commits, at the end of each commit that was tried. May be empty.
+  std::function<void(std::chrono::nanoseconds commit, std::chrono::nanoseconds sync)> on_commit =
+      {};
   // What opening did that a person should know of, in a sentence. May be empty.
   std::function<void(const std::string& text)> on_notice = {};
   // Filled in while the store is open. May be null: nobody makes backups.

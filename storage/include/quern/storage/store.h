@@ -78,6 +78,24 @@ class Reader {
   virtual Result<void> scan(Table table, const Range& range, const Visitor& visit) const = 0;
 };
 
+// What a store takes up and how it keeps pace with what is written. A store in memory says 0.
+struct StoreFigures {
+  std::uint64_t table_bytes = 0;     // of the sorted files in use
+  std::uint64_t log_bytes = 0;       // of the write-ahead logs
+  std::uint64_t memtable_bytes = 0;  // what is in the log and not yet in a sorted file
+  std::uint64_t block_cache_bytes = 0;
+  std::uint64_t compaction_pending_bytes = 0;  // an estimate: what compaction has still to rewrite
+  std::uint64_t compactions_running = 0;
+  std::uint64_t flushes_running = 0;
+  // Since it was opened:
+  std::uint64_t background_errors = 0;
+  std::uint64_t write_slowdowns = 0;  // how often compaction was so far behind that writes waited
+  std::uint64_t write_stops = 0;      // … and that they stopped
+  // Now:
+  bool writes_slowed = false;
+  bool writes_stopped = false;
+};
+
 class Store : public Reader {
  public:
   // What is there now, unchanged by later commits. Keep it short-lived: it holds back compaction.
@@ -88,6 +106,9 @@ class Store : public Reader {
   // the process). Costs one fsync however many writes it holds, so callers gather work into few
   // large batches.
   virtual Result<void> commit(const Batch& batch) = 0;
+
+  // Any thread. Not for the hot path: looks into files and takes locks.
+  virtual StoreFigures figures() const { return {}; }
 };
 
 enum class Durability : std::uint8_t { fsync, os };
