@@ -182,6 +182,7 @@ TEST_CASE("something that is no Quern server is recognised") {
     FakeServer server([&](const FakeRequest&) { return answer; });
     Client client(options_for(server));
     CHECK(error_of([&] { client.get(id); }).code() == ErrorCode::bad_response);
+    CHECK(error_of([&] { client.metrics(); }).code() == ErrorCode::bad_response);
   }
 }
 

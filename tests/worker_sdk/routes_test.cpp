@@ -97,7 +97,11 @@ TEST_CASE("a server says what it is, that it lives and that it takes work") {
   CHECK(info.limits.wait_max == 60s);
   CHECK(to_json(info).find(R"("batch_tasks_max":10000)") != std::string::npos);
 
+  client.submit({.queue = "q", .type = "t"});
+  CHECK(client.metrics().find("quern_tasks_submitted_total{queue=\"q\"} 1\n") != std::string::npos);
+
   quernd.kill();
+  CHECK(code_of([&] { client.metrics(); }) == ErrorCode::unreachable);
   CHECK(code_of([&] { client.check_alive(); }) == ErrorCode::unreachable);
   CHECK(code_of([&] { client.readiness(); }) == ErrorCode::unreachable);
 }

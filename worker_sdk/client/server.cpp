@@ -1,4 +1,6 @@
-// GET /healthz, /readyz, /info.
+// GET /healthz, /readyz, /info, /metrics.
+#include <utility>
+
 #include "client/impl.h"
 #include "wire/server_info_json.h"
 
@@ -29,6 +31,13 @@ bool says_not_ready(ErrorCode code) {
 ServerInfo Client::info() {
   const Call call{.method = "GET", .target = "/info"};
   return impl_->ask<ServerInfo>(call, sdk::read_server_info);
+}
+
+std::string Client::metrics() {
+  const Call call{.method = "GET", .target = "/metrics"};
+  sdk::HttpResponse response = impl_->send(call);
+  if (!response.content_type.starts_with("text/plain")) impl_->throw_not_quern(call);
+  return std::move(response.body);
 }
 
 void Client::check_alive() {

@@ -201,6 +201,9 @@ class Client {
   // --- The server ---
 
   ServerInfo info();
+  // What the server counts, in Prometheus' text format; docs/operations.md has the names. For a
+  // token that is a reader's or an admin's, for all queues.
+  std::string metrics();
   // Throws when no Quern server answers; one that is not ready is alive all the same. Not repeated.
   void check_alive();
   // Whether the server takes work now; throws when no Quern server answers. Not repeated.
