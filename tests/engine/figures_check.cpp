@@ -1,5 +1,6 @@
 #include "figures_check.h"
 
+#include <bit>
 #include <numeric>
 
 #include "quern/storage/keys.h"
@@ -13,6 +14,15 @@ using storage::Table;
 template <typename Numbers>
 std::uint64_t total(const Numbers& numbers) {
   return std::accumulate(numbers.begin(), numbers.end(), std::uint64_t{0});
+}
+
+// What was counted in between.
+QueueTally difference(const QueueTally& now, const QueueTally& before) {
+  using Numbers = std::array<std::uint64_t, sizeof(QueueTally) / sizeof(std::uint64_t)>;
+  auto numbers = std::bit_cast<Numbers>(now);
+  const auto subtracted = std::bit_cast<Numbers>(before);
+  for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] -= subtracted[i];
+  return std::bit_cast<QueueTally>(numbers);
 }
 
 // What the store counts, by name of the row that should show it.
@@ -62,7 +72,7 @@ std::uint64_t task_count(const QueueFigures& figures) { return total(figures.cou
 void FiguresCheck::begin(const FiguresBoard& board) {
   before_.clear();
   for (const FiguresBoard::Entry& entry : board.queues()) {
-    before_[{entry.queue, entry.figures.owner}] = entry.figures.counts;
+    before_[{entry.queue, entry.figures.owner}] = entry.figures;
   }
 }
 
@@ -73,8 +83,8 @@ std::string FiguresCheck::violations(const FiguresBoard& board,
   for (const auto& [queue, figures] : board.queues()) {
     Complaints complaints(wrong, queue);
     const auto known = before_.find({queue, figures.owner});
-    const Counts before = known == before_.end() ? Counts{} : known->second;
-    const QueueTally& tally = figures.tally;
+    const QueueFigures before = known == before_.end() ? QueueFigures{} : known->second;
+    const QueueTally tally = difference(figures.tally, before.tally);
     const auto running = static_cast<std::size_t>(TaskState::running);
 
     const auto counted = stored.find(queue);
@@ -83,10 +93,10 @@ std::string FiguresCheck::violations(const FiguresBoard& board,
                         figures.counts[i], counted == stored.end() ? 0 : counted->second[i]);
     }
     complaints.demand("tasks that came and those that are there or went",
-                      total(before) + tally.submitted + tally.moved_in,
+                      total(before.counts) + tally.submitted + tally.moved_in,
                       total(figures.counts) + tally.moved_out + total(tally.removed));
     complaints.demand(
-        "leases given and those that ended or run", before[running] + tally.leased,
+        "leases given and those that ended or run", before.counts[running] + tally.leased,
         tally.completed + tally.failed + tally.released + tally.revoked + figures.counts[running]);
     complaints.demand("waits measured", total(tally.wait.counts), tally.leased);
     complaints.demand("runs measured", total(tally.run.counts), tally.completed + tally.failed);

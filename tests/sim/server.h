@@ -16,6 +16,7 @@
 
 #include "clock.h"
 #include "committer.h"
+#include "figures_check.h"
 #include "model.h"
 #include "plan.h"
 #include "quern/storage/memory_store.h"
@@ -77,7 +78,8 @@ class Server final : public server::ReplySink {
 
   const Model& model() const { return model_; }
   const storage::Store& store() const { return *committer_->store(); }
-  // The whole store against the model, and every invariant that can be read off it.
+  // The whole store against the model, and every invariant that can be read off it; the figures
+  // against the store.
   void check_everything();
 
   std::uint64_t hash() const { return hash_; }
@@ -114,6 +116,8 @@ class Server final : public server::ReplySink {
   std::shared_ptr<storage::MemoryDisk> disk_ = storage::make_memory_disk();
 
   // The process.
+  std::unique_ptr<engine::FiguresBoard> figures_;
+  engine::testing::FiguresCheck figures_check_;
   std::unique_ptr<server::Committer> committer_;
   std::unique_ptr<server::CommandQueue> queue_;
   std::unique_ptr<server::HybridClock> clock_;
