@@ -20,8 +20,8 @@
 #include "credentials.h"
 #include "http/server.h"
 #include "log.h"
-#include "quern/storage/backups.h"
 #include "metrics/metrics.h"
+#include "quern/storage/backups.h"
 #include "quern/storage/keys.h"
 #include "quern/storage/records.pb.h"
 #include "quern/storage/rocks_store.h"
@@ -112,9 +112,8 @@ std::uint64_t micros_of(std::chrono::nanoseconds time) {
   return static_cast<std::uint64_t>(time.count()) / 1000;
 }
 
-CommitLoop::OpenStore store_opener(const Config& config,
-                                   std::shared_ptr<storage::BackupSource> backup_source,
-                                   CommitFigures& commits) {
+CommitLoop::OpenStore store_opener(const Config& config, CommitFigures& commits,
+                                   std::shared_ptr<storage::BackupSource> backup_source) {
   return [options = storage::RocksOptions{
               .directory = config.data,
               .durability = config.durability,
@@ -147,18 +146,6 @@ Timestamp wall_now() {
           .count()};
 }
 
-// Null when there is nowhere to keep backups.
-Result<std::unique_ptr<BackupKeeper>> backup_keeper(const Config& config,
-                                                    std::shared_ptr<storage::BackupSource> source) {
-  if (config.backup_directory.empty()) return std::unique_ptr<BackupKeeper>();
-  return BackupKeeper::open(
-      {.writer = {.directory = config.backup_directory, .space_low_bytes = config.space_low_bytes},
-       .schedule = {.interval = Duration{config.backup_interval}},
-       .keep = config.backup_keep,
-       .now = wall_now},
-      std::move(source));
-}
-
 std::string build_text() { return std::string(build_type) + ", " + std::string(build_compiler); }
 
 MetricsSources metrics_sources(const Config& config, const Figures& figures, const CommitLoop& loop,
@@ -176,6 +163,18 @@ MetricsSources metrics_sources(const Config& config, const Figures& figures, con
                     .rocksdb = storage::rocks_version(),
                     .durability = std::string(to_string(config.durability))},
           .now = wall_now};
+}
+
+// Null when there is nowhere to keep backups.
+Result<std::unique_ptr<BackupKeeper>> backup_keeper(const Config& config,
+                                                    std::shared_ptr<storage::BackupSource> source) {
+  if (config.backup_directory.empty()) return std::unique_ptr<BackupKeeper>();
+  return BackupKeeper::open(
+      {.writer = {.directory = config.backup_directory, .space_low_bytes = config.space_low_bytes},
+       .schedule = {.interval = Duration{config.backup_interval}},
+       .keep = config.backup_keep,
+       .now = wall_now},
+      std::move(source));
 }
 
 http::ServerOptions server_options(const Config& config, http::ListenAddress listen,
@@ -373,7 +372,7 @@ int run_server(const Invocation& invocation,
   Figures figures(config);
   const std::shared_ptr<storage::BackupSource> source = storage::make_backup_source();
   CommitLoop loop(loop_options(config, figures),
-                  guard.guard(store_opener(config, source, figures.commits)), random, clock);
+                  guard.guard(store_opener(config, figures.commits, source)), random, clock);
   if (Result<void> opened = loop.open(); !opened) return fail(opened.error());
   Result<std::unique_ptr<BackupKeeper>> backups = backup_keeper(config, source);
   if (!backups) return fail(backups.error());

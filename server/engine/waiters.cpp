@@ -44,8 +44,8 @@ void Waiters::remove(Ticket ticket) {
     line->second.erase(ticket);
     if (line->second.empty()) by_task_.erase(line);
   }
-  drains_.erase(ticket);
   if (entry.lease) --lease_count_;
+  drains_.erase(ticket);
   deadlines_.erase({entry.deadline, ticket});
   parked_.erase(found);
 }

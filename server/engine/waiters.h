@@ -52,10 +52,10 @@ class Waiters {
     return deadlines_.begin()->second;
   }
   std::vector<Ticket> all() const;
+  std::size_t lease_count() const { return lease_count_; }
+  std::size_t read_count() const { return parked_.size() - lease_count_ - drains_.size(); }
   // Those of all() that wait for a drain's end.
   const std::set<Ticket>& drains() const { return drains_; }
-  std::size_t lease_count() const { return lease_count_; }
-  std::size_t read_count() const { return parked_.size() - lease_count_; }
 
  private:
   struct Parked {

@@ -91,6 +91,7 @@ Awaitable<void> Session::run([[maybe_unused]] std::shared_ptr<Session> self) {
       is_open = co_await receive_head();
       if (is_open) is_open = co_await serve();
     }
+    count_answer(IoThread::Clock::now());
     if (answered_ && !broken_) co_await linger();
   } catch (const std::bad_alloc&) {
     throw;  // ends the process
@@ -165,7 +166,6 @@ Awaitable<bool> Session::answer(const Admitted& admitted) {
     if (written < response_head_.size() + body_to_send().size()) {
       sent = co_await write(response_head_, body_to_send(), written);
     }
-    count_answer();
   }
   if (!sent) return_leases(env_.context.engine, std::move(leases));
   co_return sent&& keep_alive_;
@@ -258,6 +258,7 @@ void Session::compose_head() {
                            {"token", request_.token ? request_.token->name : "-"},
                            {"status", std::to_string(response_.status)}});
   }
+  answering_ = true;
 }
 
 std::string_view Session::body_to_send() const {
@@ -265,15 +266,9 @@ std::string_view Session::body_to_send() const {
   return without_body ? std::string_view() : response_.body;
 }
 
-void Session::count_answer() {
-  thread_.figures().answered(route_, response_.status, IoThread::Clock::now() - received_at_);
-}
-
 Awaitable<bool> Session::send() {
   compose_head();
-  const bool sent = co_await write(response_head_, body_to_send());
-  count_answer();
-  co_return sent;
+  return write(response_head_, body_to_send());
 }
 
 // Without waiting; what went wrong is found again by whoever writes the rest.
@@ -330,6 +325,11 @@ Awaitable<void> Session::linger() {
     buffer_.clear();
     if (!co_await read_more(read_bytes)) break;
   }
+}
+
+void Session::count_answer(Time now) {
+  if (!std::exchange(answering_, false)) return;
+  thread_.figures().answered(route_, response_.status, now - received_at_);
 }
 
 void Session::take_request_id() {

@@ -88,7 +88,6 @@ class Session : public std::enable_shared_from_this<Session> {
   void compose_head();
   std::string_view body_to_send() const;
   std::size_t write_what_fits();
-  void count_answer();
   Awaitable<bool> send();
   // The rest of both behind what was `written` already.
   Awaitable<bool> write(std::string_view first, std::string_view second, std::size_t written = 0);
@@ -97,6 +96,8 @@ class Session : public std::enable_shared_from_this<Session> {
   Awaitable<void> end_handshake();
 
   Time enter(Phase phase);  // now
+  // If an answer was written: for the metrics.
+  void count_answer(Time now);
   std::string_view buffered() const;
   void take_request_id();
 
@@ -119,6 +120,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::string request_id_;
   const Route* route_ = nullptr;  // of the request; null while it is not known
   Time received_at_{};            // its header
+  bool answering_ = false;        // it was answered, and that was not counted yet
 
   Phase phase_ = Phase::idle;
   Time deadline_ = Time::max();

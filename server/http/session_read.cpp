@@ -37,6 +37,8 @@ std::string_view Session::buffered() const {
 
 Awaitable<bool> Session::receive_head() {
   RawHeadScanner scanner(env_.admission.head);
+  // The answer before ends where the wait for the next request begins: one look at the clock.
+  count_answer(enter(Phase::idle));
   // Nothing of the request before may show in a refusal of this one.
   head_.clear();
   request_ = {};
@@ -45,7 +47,6 @@ Awaitable<bool> Session::receive_head() {
   response_.clear();
   // The command that the last body became is done with, too.
   body_share_.release();
-  enter(Phase::idle);
   for (;;) {
     if (buffer_.size() > 0) {
       if (phase_ == Phase::idle) received_at_ = enter(Phase::header);

@@ -108,7 +108,8 @@ std::vector<Request> all_requests(const Headers& headers) {
           with("POST", "/admin/backups"),
           with("GET", "/admin/backups"),
           with("POST", "/admin/backups/1/verify"),
-          with("GET", "/info")};
+          with("GET", "/info"),
+          with("GET", "/metrics")};
 }
 
 TEST_CASE("without a token everything but health is 401, and says how to do better") {
