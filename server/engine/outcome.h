@@ -1,4 +1,5 @@
-// What the engine answers. A reply goes out only once the batch it came with is durable.
+// What the engine answers, and what others answer in its stead. A reply of the engine's goes out
+// only once the batch it came with is durable.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "engine/audit.h"
 #include "engine/command.h"
 #include "engine/task_view.h"
 #include "quern/protocol/result.h"
@@ -56,7 +58,7 @@ struct Counted {
 struct Done {};
 
 using Outcome = std::variant<Error, Submitted, SettledMany, Leased, OneTask, LeaseExtended,
-                             OneQueue, QueuePage, Counted, Done>;
+                             OneQueue, QueuePage, Counted, Done, AuditReport>;
 
 struct Reply {
   Ticket ticket = 0;

@@ -38,6 +38,9 @@ extern const Endpoint list_dead;
 extern const Endpoint redrive_dead;
 extern const Endpoint discard_dead;
 
+// doctor.cpp
+extern const Endpoint get_doctor;
+
 // health.cpp
 extern const Endpoint get_healthz;
 extern const Endpoint get_readyz;

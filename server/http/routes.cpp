@@ -38,6 +38,8 @@ std::span<const Route> all_routes() {
       {get, "/healthz", BodyRule::none, open, get_healthz},
       {get, "/readyz", BodyRule::none, open, get_readyz},
       {get, "/info", BodyRule::none, known, get_info},
+
+      {get, "/admin/doctor", BodyRule::none, operate, get_doctor},
   };
   return routes;
 }

@@ -163,9 +163,7 @@ Awaitable<bool> Session::await_outcome(bool watched) {
   }
   co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void()>(
       [this](auto&& resume) { resume_.emplace(std::forward<decltype(resume)>(resume)); }, awaiting);
-  if (outcome_) co_return true;
-  env_.context.engine.tell(engine::Abandon{.ticket = ticket_});
-  co_return false;
+  co_return outcome_.has_value();
 }
 
 void Session::resume(engine::Outcome&& outcome) {

@@ -103,7 +103,8 @@ std::vector<Request> all_requests(const Headers& headers) {
           with("GET", "/queues/q/dead"),
           with("POST", "/queues/q/dead/redrive", R"({"all":true})"),
           with("POST", "/queues/q/dead/discard", R"({"all":true})"),
-          with("GET", "/info")};
+          with("GET", "/info"),
+          with("GET", "/admin/doctor")};
 }
 
 TEST_CASE("without a token everything but health is 401, and says how to do better") {

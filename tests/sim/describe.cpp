@@ -199,6 +199,9 @@ struct Describe {
     return "counted " + std::to_string(o.count);
   }
   std::string operator()(const engine::Done&) const { return "done"; }
+  std::string operator()(const engine::AuditReport& o) const {
+    return std::to_string(o.finding_count) + " findings";
+  }
 
  private:
   static std::string settle(const std::vector<engine::SettleItem>& items) {

@@ -1,5 +1,6 @@
-// GET /healthz, /readyz, /info.
+// GET /healthz, /readyz, /info, /admin/doctor.
 #include "client/impl.h"
+#include "wire/diagnosis_json.h"
 #include "wire/server_info_json.h"
 
 namespace quern {
@@ -45,6 +46,11 @@ Readiness Client::readiness() {
     if (!says_not_ready(error.code())) throw;
     return {.ready = false, .reason = error.error()};
   }
+}
+
+Diagnosis Client::doctor(Duration patience) {
+  const Call call{.method = "GET", .target = "/admin/doctor", .wait = patience};
+  return impl_->ask<Diagnosis>(call, sdk::read_diagnosis);
 }
 
 }  // namespace quern

@@ -202,6 +202,10 @@ class Client {
   void check_alive();
   // Whether the server takes work now; throws when no Quern server answers. Not repeated.
   Readiness readiness();
+  // Has the server go over all that it stores, beside its work: every record, index entry and
+  // count. Needs an admin's token for all queues. Throws `unreachable` after `patience`: it takes
+  // a second for some ten thousands of tasks.
+  Diagnosis doctor(Duration patience = Duration{3'600'000});
 
  private:
   struct Impl;
