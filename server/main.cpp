@@ -47,5 +47,5 @@ int main(int argc, char** argv) {
     return EXIT_SUCCESS;
   }
   log::configure(invocation->config.log_level, invocation->config.log_format);
-  return server::run_server(invocation->config);
+  return server::run_server(invocation->config, server::store_opener(invocation->config));
 }

@@ -15,7 +15,6 @@
 #include <utility>
 
 #include "clock.h"
-#include "commit_loop.h"
 #include "credentials.h"
 #include "http/server.h"
 #include "log.h"
@@ -92,18 +91,6 @@ CommitLoop::Options loop_options(const Config& config) {
   options.engine.queues_max = config.queues_max;
   options.commands_max = config.commands_max;
   return options;
-}
-
-CommitLoop::OpenStore store_opener(const Config& config) {
-  return [options = storage::RocksOptions{
-              .directory = config.data,
-              .durability = config.durability,
-              .accept_data_loss = config.accept_data_loss,
-              .on_notice =
-                  [](const std::string& text) {
-                    log::warn("storage", {{"notice", text}});
-                  },
-          }] { return storage::open_rocks_store(options); };
 }
 
 // As the store says it itself.
@@ -247,7 +234,19 @@ std::string version_text() {
          std::string(build_compiler) + ", " + storage::rocks_version() + ")";
 }
 
-int run_server(const Config& given) {
+CommitLoop::OpenStore store_opener(const Config& config) {
+  return [options = storage::RocksOptions{
+              .directory = config.data,
+              .durability = config.durability,
+              .accept_data_loss = config.accept_data_loss,
+              .on_notice =
+                  [](const std::string& text) {
+                    log::warn("storage", {{"notice", text}});
+                  },
+          }] { return storage::open_rocks_store(options); };
+}
+
+int run_server(const Config& given, const CommitLoop::OpenStore& open_store) {
   std::signal(SIGPIPE, SIG_IGN);
   // Until there is something to read anew: a reload must not end a server that is starting.
   std::signal(SIGHUP, SIG_IGN);
@@ -270,7 +269,7 @@ int run_server(const Config& given) {
   SpaceGuard guard(
       {.low_bytes = config.space_low_bytes, .reserve_bytes = config.space_reserve_bytes},
       disk_space_of(config.data));
-  CommitLoop loop(loop_options(config), guard.guard(store_opener(config)), random, clock);
+  CommitLoop loop(loop_options(config), guard.guard(open_store), random, clock);
   if (Result<void> opened = loop.open(); !opened) return fail(opened.error());
   Result<std::unique_ptr<http::Server>> server = http::Server::listen(
       server_options(config, *std::move(listen), *std::move(credentials), loop), guard);

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "commit_loop.h"
 #include "config.h"
 
 namespace quern::server {
@@ -11,7 +12,11 @@ namespace quern::server {
 // "quernd 0.1.0 (Release, GNU 12.2.0, RocksDB 7.8.3 packaged)"
 std::string version_text();
 
-// The exit status: 0 after a clean stop.
-int run_server(const Config& config);
+// The store that `config` names.
+CommitLoop::OpenStore store_opener(const Config& config);
+
+// The exit status: 0 after a clean stop. `open_store` is another one for tests, which put a disk of
+// their own under it.
+int run_server(const Config& config, const CommitLoop::OpenStore& open_store);
 
 }  // namespace quern::server
