@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "engine/audit.h"
+#include "http/encode.h"
 #include "quern/protocol/json_writer.h"
 #include "quern/storage/rocks_examination.h"
 
@@ -62,29 +63,16 @@ Result<std::uint64_t> repair(const Request& request) {
 }
 
 std::string as_json(const Diagnosis& diagnosis) {
+  engine::AuditReport report = diagnosis.report;
+  report.finding_count += diagnosis.file_findings.size();
+  std::vector<engine::Finding> findings;
+  for (const std::string& text : diagnosis.file_findings) findings.push_back({.text = text});
+  report.findings.insert(report.findings.begin(), findings.begin(), findings.end());
   std::string text;
   JsonWriter json(text);
   json.begin_object();
-  json.key("sound").boolean(diagnosis.sound());
-  json.key("queues").number(diagnosis.report.queue_count);
-  json.key("tasks").number(diagnosis.report.task_count);
-  json.key("index_entries").number(diagnosis.report.entry_count);
+  http::write_audit(json, report);
   json.key("mended").number(diagnosis.mended_count);
-  json.key("finding_count").number(diagnosis.report.finding_count + diagnosis.file_findings.size());
-  json.key("findings").begin_array();
-  for (const std::string& finding : diagnosis.file_findings) {
-    json.begin_object();
-    json.key("text").string(finding);
-    json.key("mendable").boolean(false);
-    json.end_object();
-  }
-  for (const engine::Finding& finding : diagnosis.report.findings) {
-    json.begin_object();
-    json.key("text").string(finding.text);
-    json.key("mendable").boolean(finding.mendable);
-    json.end_object();
-  }
-  json.end_array();
   json.end_object();
   return text + "\n";
 }

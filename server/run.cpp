@@ -113,8 +113,10 @@ std::uint64_t micros_of(std::chrono::nanoseconds time) {
 }
 
 CommitLoop::OpenStore store_opener(const Config& config, CommitFigures& commits,
-                                   std::shared_ptr<storage::BackupSource> backup_source) {
-  return [options = storage::RocksOptions{
+                                   std::shared_ptr<storage::BackupSource> backup_source,
+                                   StoreOpener open) {
+  return [open = std::move(open),
+          options = storage::RocksOptions{
               .directory = config.data,
               .durability = config.durability,
               .accept_data_loss = config.accept_data_loss,
@@ -128,7 +130,7 @@ CommitLoop::OpenStore store_opener(const Config& config, CommitFigures& commits,
                     log::warn("storage", {{"notice", text}});
                   },
               .backup_source = std::move(backup_source),
-          }] { return storage::open_rocks_store(options); };
+          }] { return open(options); };
 }
 
 // As the store says it itself.
@@ -344,8 +346,8 @@ std::string version_text() {
          std::string(build_compiler) + ", " + storage::rocks_version() + ")";
 }
 
-int run_server(const Invocation& invocation,
-               const std::function<Result<Invocation>()>& read_again) {
+int run_server(const Invocation& invocation, const std::function<Result<Invocation>()>& read_again,
+               StoreOpener open) {
   const Config& given = invocation.config;
   std::signal(SIGPIPE, SIG_IGN);
   // Until there is something to read anew: a reload must not end a server that is starting.
@@ -372,7 +374,8 @@ int run_server(const Invocation& invocation,
   Figures figures(config);
   const std::shared_ptr<storage::BackupSource> source = storage::make_backup_source();
   CommitLoop loop(loop_options(config, figures),
-                  guard.guard(store_opener(config, figures.commits, source)), random, clock);
+                  guard.guard(store_opener(config, figures.commits, source, std::move(open))),
+                  random, clock);
   if (Result<void> opened = loop.open(); !opened) return fail(opened.error());
   Result<std::unique_ptr<BackupKeeper>> backups = backup_keeper(config, source);
   if (!backups) return fail(backups.error());

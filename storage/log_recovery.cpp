@@ -80,6 +80,11 @@ std::optional<Gap> first_gap(std::vector<Log>& logs) {
   return std::nullopt;
 }
 
+Error with_advice(Error error) {
+  if (error.code == ErrorCode::store_corrupt) error.detail += ". " + std::string(damage_advice);
+  return error;
+}
+
 void notify(const RocksOptions& options, const std::string& text) {
   if (options.on_notice) options.on_notice(text);
 }
@@ -146,7 +151,7 @@ Result<void> prepare_logs(const Files& files, const RocksOptions& options,
     // what it reaches past it is the same; when something is, that decides below.
     look = look_at(files, options, database, rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords);
   }
-  if (!look && !options.accept_data_loss) return look.error();
+  if (!look && !options.accept_data_loss) return with_advice(look.error());
   const std::uint64_t reach = look ? look->reach : 0;
   const std::uint64_t oldest = std::max(mark.first_log, look ? look->oldest : 0);
   std::erase_if(*logs, [oldest](const Log& log) { return log.number < oldest; });

@@ -97,7 +97,7 @@ rocksdb::DBOptions database_options(const RocksOptions& options) {
 
   // Bounds what a restart has to replay and the memory that memtables take.
   db.max_total_wal_size = 4 * static_cast<std::uint64_t>(options.write_buffer_bytes);
-  db.max_manifest_file_size = std::size_t{16} << 20;
+  db.max_manifest_file_size = options.manifest_bytes_max;
   db.bytes_per_sync = std::size_t{1} << 20;
 
   // One thread flushes (RocksDB gives it a quarter of the jobs, at least one), the rest compact.

@@ -1,4 +1,5 @@
-// What the engine answers. A reply goes out only once the batch it came with is durable.
+// What the engine answers, and what others answer in its stead. A reply of the engine's goes out
+// only once the batch it came with is durable.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "engine/audit.h"
 #include "engine/command.h"
 #include "engine/task_view.h"
 #include "quern/protocol/result.h"
@@ -70,7 +72,8 @@ struct BackupAnswer {
 };
 
 using Outcome = std::variant<Error, Submitted, SettledMany, Leased, OneTask, LeaseExtended,
-                             OneQueue, QueuePage, Counted, Done, Drained, BackupAnswer>;
+                             OneQueue, QueuePage, Counted, Done, Drained, BackupAnswer,
+                             AuditReport>;
 
 struct Reply {
   Ticket ticket = 0;

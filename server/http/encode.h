@@ -21,6 +21,9 @@ void write_task(JsonWriter& json, const engine::TaskView& task, TaskShape shape)
 // One item of a settle list's answer: {"id", "state", …} or {"id", "problem"}.
 void write_settled(JsonWriter& json, const engine::Settled& settled);
 
+// encode_audit.cpp: the fields of a report, into an object that was begun
+void write_audit(JsonWriter& json, const engine::AuditReport& report);
+
 // encode_queue.cpp
 void write_queue(JsonWriter& json, const engine::QueueView& queue);
 

@@ -17,6 +17,7 @@
 #include "engine_port.h"
 #include "http/request.h"
 #include "http/response.h"
+#include "long_work.h"
 #include "quern/protocol/limits.h"
 
 namespace quern::http {
@@ -45,6 +46,7 @@ struct ServerInfo {
 
 struct Context {
   server::EnginePort& engine;
+  server::LongWork& audits;
   RequestLimits limits;
   ServerInfo info;
   std::function<Timestamp()> now;        // wall clock
@@ -59,6 +61,8 @@ struct Endpoint {
   Result<void> (*answer)(const Request&, const Context&, engine::Outcome&& outcome, Response&);
   // Otherwise any query parameter is refused before `ask` is called.
   bool has_query = false;
+  // What gives the outcome when `ask` asked the engine for nothing. Null: nothing has to.
+  server::LongWork& (*work)(const Context&) = nullptr;
 };
 
 }  // namespace quern::http

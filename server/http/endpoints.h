@@ -45,6 +45,9 @@ extern const Endpoint create_backup;
 extern const Endpoint list_backups;
 extern const Endpoint verify_backup;
 
+// doctor.cpp
+extern const Endpoint get_doctor;
+
 // health.cpp
 extern const Endpoint get_healthz;
 extern const Endpoint get_readyz;

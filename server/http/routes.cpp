@@ -45,6 +45,7 @@ std::span<const Route> all_routes() {
       {get, "/readyz", BodyRule::none, open, get_readyz},
       {get, "/info", BodyRule::none, known, get_info},
       {get, "/metrics", BodyRule::none, observe, get_metrics},
+      {get, "/admin/doctor", BodyRule::none, operate, get_doctor},
   };
   return routes;
 }

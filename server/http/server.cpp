@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "http/ascii.h"
+#include "http/audits.h"
 #include "http/io_thread.h"
 #include "http/problem.h"
 #include "http/session.h"
@@ -41,7 +42,9 @@ class Server::Impl {
  public:
   Impl(const ServerOptions& options, server::EnginePort& engine)
       : options_(options),
+        audits_(engine, [this](auto&& replies) { deliver(std::move(replies)); }),
         env_{.context = {.engine = engine,
+                         .audits = audits_,
                          .limits = options.limits,
                          .info = options.info,
                          .now = options.now,
@@ -90,11 +93,13 @@ class Server::Impl {
   void drain() {
     // Who comes now is told that the server drains, and that is the end of the connection.
     env_.draining = true;
+    audits_.stop();
     for (const auto& io : io_threads_) io->post_close_idle();
   }
 
   void stop() {
     close_acceptor();
+    audits_.stop();
     for (const auto& io : io_threads_) io->post_stop();
     for (std::thread& thread : threads_) thread.join();
     threads_.clear();
@@ -192,6 +197,7 @@ class Server::Impl {
   }
 
   const ServerOptions options_;
+  Audits audits_;
   SessionEnv env_;
   std::vector<std::unique_ptr<IoThread>> io_threads_;
   std::optional<Acceptor> acceptor_;

@@ -129,16 +129,15 @@ Awaitable<bool> Session::answer(const Admitted& admitted) {
   engine::Outcome outcome = engine::Done{};
   if (!command) {
     outcome = std::move(command).error();
-  } else if (*command) {
-    const bool watched = may_park(**command);
-    ticket_ = thread_.new_ticket(slot_);
-    Result<void> submitted = env_.context.engine.submit(ticket_, *std::move(*command));
-    if (!submitted) {
-      outcome = std::move(submitted).error();
+  } else if (*command || endpoint.work != nullptr) {
+    const bool watched = !*command || may_park(**command);
+    Result<void> begun = begin(endpoint, *std::move(command));
+    if (!begun) {
+      outcome = std::move(begun).error();
     } else {
       co_await await_outcome(watched);
       if (!outcome_) {  // the client went before the answer came
-        env_.context.engine.tell(engine::Abandon{.ticket = ticket_});
+        abandon(endpoint);
         co_return false;
       }
       outcome = *std::exchange(outcome_, std::nullopt);
@@ -177,6 +176,19 @@ Result<std::optional<engine::Command>> Session::ask(const Endpoint& endpoint) co
   }
   if (endpoint.ask == nullptr) return std::optional<engine::Command>();
   return endpoint.ask(request_, env_.context);
+}
+
+Result<void> Session::begin(const Endpoint& endpoint, std::optional<engine::Command> command) {
+  ticket_ = thread_.new_ticket(slot_);
+  if (command) return env_.context.engine.submit(ticket_, *std::move(command));
+  endpoint.work(env_.context).begin(ticket_);
+  return {};
+}
+
+// The client is gone.
+void Session::abandon(const Endpoint& endpoint) {
+  if (endpoint.work != nullptr) return endpoint.work(env_.context).abandon(ticket_);
+  env_.context.engine.tell(engine::Abandon{.ticket = ticket_});
 }
 
 Authority Session::authority() const {

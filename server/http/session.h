@@ -54,6 +54,9 @@ class Session : public std::enable_shared_from_this<Session> {
   Awaitable<bool> refuse(Error error);
   Awaitable<bool> refuse_unread(Refused refused);
   Result<std::optional<engine::Command>> ask(const Endpoint& endpoint) const;
+  // What gives the outcome: `command`, or the endpoint's long work.
+  Result<void> begin(const Endpoint& endpoint, std::optional<engine::Command> command);
+  void abandon(const Endpoint& endpoint);
   void answer_error(const Error& error);
   Authority authority() const;
   // The request's token still stands for what it stood for when the request came.

@@ -109,7 +109,8 @@ std::vector<Request> all_requests(const Headers& headers) {
           with("GET", "/admin/backups"),
           with("POST", "/admin/backups/1/verify"),
           with("GET", "/info"),
-          with("GET", "/metrics")};
+          with("GET", "/metrics"),
+          with("GET", "/admin/doctor")};
 }
 
 TEST_CASE("without a token everything but health is 401, and says how to do better") {

@@ -48,6 +48,9 @@ TEST_CASE("a task is submitted, found dead, and given another life from the comm
   CHECK(json::parse(qctl({"queue", "resume", "emails", "--json"}))["paused"] == false);
   client.complete(client.lease({.queues = {"emails"}}).tasks.at(0), "[1]");
   CHECK(qctl({"wait", id, "--json"}).find(R"("result":[1])") != std::string::npos);
+  CHECK(qctl({"doctor"}).find("1 queues, 1 tasks") != std::string::npos);
+  CHECK(qctl({"doctor"}).ends_with("sound\n"));
+  CHECK(json::parse(qctl({"doctor", "--json"}))["sound"] == true);
   CHECK(quern::test::run_qctl({"cancel", id, "--server", url}).status == 1);
   CHECK(quern::test::run_qctl({"get", "nonsense", "--server", url}).status == 3);
 }

@@ -19,7 +19,8 @@
 #include "engine/engine.h"
 #include "engine/task_record.h"
 #include "faulty_disk.h"
-#include "rocks_open.h"
+#include "seeded_random.h"
+#include "store_on_disk.h"
 #include "stores.h"
 
 namespace quern::crash {
@@ -28,21 +29,12 @@ namespace {
 using storage::test::below;
 using storage::test::ChildEnd;
 using storage::test::FaultyDisk;
+using storage::test::open_on;
 using storage::test::run_in_child;
 using storage::test::SharedFile;
 using storage::test::Survival;
 
-constexpr std::chrono::milliseconds mark_interval{1};
 constexpr std::size_t answers_max = 1 << 16;
-
-class DrawnRandom final : public engine::Random {
- public:
-  explicit DrawnRandom(std::uint64_t seed) : random_(seed) {}
-  std::uint64_t next() override { return random_(); }
-
- private:
-  std::mt19937_64 random_;
-};
 
 enum class Answered : std::uint8_t { submitted, completed, died };
 
@@ -80,14 +72,6 @@ class SharedAnswers {
  private:
   void* memory_;
 };
-
-Result<std::unique_ptr<storage::Store>> open(const std::shared_ptr<FaultyDisk>& disk) {
-  return storage::open_rocks_store_on(storage::test::files_on(disk),
-                                      {.directory = "/data",
-                                       .block_cache_bytes = std::size_t{1} << 20,
-                                       .write_buffer_bytes = std::size_t{64} << 10},
-                                      mark_interval);
-}
 
 // Clients and the commit loop in one: a few commands, a tick, a commit, and only then the answers.
 class Service {
@@ -171,7 +155,7 @@ class Service {
   storage::Store& store_;
   engine::Now now_;
   std::mt19937_64 draw_;
-  DrawnRandom random_;
+  test::SeededRandom random_;
   Answers& answers_;
   std::unique_ptr<engine::Engine> engine_;
   engine::Ticket ticket_ = 0;
@@ -213,9 +197,7 @@ TEST_CASE("after a power cut all that was answered is there and every invariant 
   for (std::uint64_t cycle = 0; cycle < cycles; ++cycle) {
     if (cycle % 8 == 0) {
       told.clear();
-      disk = std::make_shared<FaultyDisk>();
-      REQUIRE(disk->CreateDir("/data", {}, nullptr).ok());
-      REQUIRE(storage::sync_folder(storage::test::files_on(disk), "/").has_value());
+      disk = storage::test::new_disk();
     }
     INFO("cut ", cycle);
     const std::uint64_t drawn = random();
@@ -226,7 +208,7 @@ TEST_CASE("after a power cut all that was answered is there and every invariant 
       const std::uint64_t call = 1 + below(cut, 300);
       const bool after = below(cut, 2) == 0;
       end_with_power(*disk, call, after, static_cast<Survival>(below(cut, 3)), cut, left);
-      const auto store = open(disk);
+      const auto store = open_on(disk);
       if (!store) return store.error().detail;
       Service service(**store, now, drawn, *answers);
       while (service.round()) {
@@ -241,7 +223,7 @@ TEST_CASE("after a power cut all that was answered is there and every invariant 
     }
     disk = FaultyDisk::from_image(left.read());
     const ChildEnd look = run_in_child([&] {
-      const auto store = open(disk);
+      const auto store = open_on(disk);
       return store ? check(**store, told) : store.error().detail;
     });
     REQUIRE_MESSAGE(look.well, look.how);

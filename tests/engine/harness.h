@@ -20,6 +20,7 @@
 #include "figures_check.h"
 #include "footprint_store.h"
 #include "quern/storage/memory_store.h"
+#include "seeded_random.h"
 
 // So that a failed check prints words instead of bytes.
 namespace doctest {
@@ -55,21 +56,7 @@ namespace quern::engine::testing {
 
 using namespace std::chrono_literals;
 
-// splitmix64 (Steele, Lea, Flood 2014): small, and good enough to play with.
-class SeededRandom final : public Random {
- public:
-  explicit SeededRandom(std::uint64_t seed) : state_(seed) {}
-  std::uint64_t next() override {
-    std::uint64_t z = (state_ += 0x9e3779b97f4a7c15ull);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-    return z ^ (z >> 31);
-  }
-  std::uint64_t below(std::uint64_t bound) { return next() % bound; }
-
- private:
-  std::uint64_t state_;
-};
+using test::SeededRandom;
 
 struct SubmitOptions {
   std::string queue = "q";

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "access/token_set.h"
+#include "engine/audit.h"
 #include "engine/engine.h"
 #include "http/io_thread.h"
 #include "http/session.h"
@@ -75,6 +76,27 @@ class DirectEngine final : public server::EnginePort {
   const engine::Now now_{.wall = Timestamp{1'800'000'000'000}, .steady = engine::Steady{0}};
   storage::MemoryStore store_;
   std::unique_ptr<engine::Engine> engine_;
+  http::IoThread* thread_ = nullptr;
+};
+
+// At once, too.
+class DirectAudits final : public server::LongWork {
+ public:
+  explicit DirectAudits(const DirectEngine& engine) : engine_(engine) {}
+
+  void connect(http::IoThread& thread) { thread_ = &thread; }
+
+  void begin(engine::Ticket ticket) override {
+    Result<engine::AuditReport> report = engine::audit(*engine_.store());
+    require(report.has_value() && report->sound(), "no request leaves the store unsound");
+    std::vector<engine::Reply> replies;
+    replies.push_back({.ticket = ticket, .outcome = *std::move(report)});
+    thread_->post_replies(std::move(replies));
+  }
+  void abandon(engine::Ticket) override {}
+
+ private:
+  const DirectEngine& engine_;
   http::IoThread* thread_ = nullptr;
 };
 
@@ -147,6 +169,7 @@ class Exchange {
  public:
   Exchange(bool guarded, bool may_ask_for_heads)
       : env_{.context = {.engine = engine_,
+                         .audits = audits_,
                          .limits = {.body_bytes_max = 4096, .payload_bytes_max = 1024},
                          .info = {},
                          .now = [] { return Timestamp{1'800'000'000'000}; }},
@@ -161,6 +184,7 @@ class Exchange {
         thread_(0, env_, credentials_of(guarded)),
         client_(may_ask_for_heads) {
     engine_.connect(thread_);
+    audits_.connect(thread_);
     int pair[2];
     require(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0,
             "there is a pair of sockets");
@@ -204,6 +228,7 @@ class Exchange {
   }
 
   DirectEngine engine_;
+  DirectAudits audits_{engine_};
   http::SessionEnv env_;
   http::IoThread thread_;
   StrictClient client_;

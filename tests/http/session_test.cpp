@@ -65,6 +65,18 @@ engine::Leased leased_task() {
   return leased;
 }
 
+// The answer to a lease call on `connection` is more than sockets buffer.
+void give_large_lease(Running& running, Connection& connection) {
+  connection.send(message("POST /leases", R"({"queues":["q"]})"));
+  engine::Ticket ticket = 0;
+  running.engine.next_of<engine::Lease>(&ticket);
+  engine::Leased leased = leased_task();
+  auto body = std::make_shared<record::TaskBody>(*leased.tasks[0].body);
+  body->set_payload('"' + std::string(std::size_t{64} << 20, 'x') + '"');
+  leased.tasks[0].body = std::move(body);
+  running.engine.reply(ticket, std::move(leased));
+}
+
 const std::string lease_and_wait = message("POST /leases", R"({"queues":["q"],"wait_ms":60000})");
 
 }  // namespace
@@ -328,15 +340,7 @@ TEST_CASE("a client that does not take its answer is cut off") {
   timeouts.write_stall = 20ms;
   Running running(timeouts);
   Connection connection(running.port);
-  connection.send(message("POST /leases", R"({"queues":["q"]})"));
-  engine::Ticket ticket = 0;
-  running.engine.next_of<engine::Lease>(&ticket);
-  engine::Leased leased = leased_task();
-  auto body = std::make_shared<record::TaskBody>(*leased.tasks[0].body);
-  // More than sockets buffer.
-  body->set_payload('"' + std::string(std::size_t{64} << 20, 'x') + '"');
-  leased.tasks[0].body = std::move(body);
-  running.engine.reply(ticket, std::move(leased));
+  give_large_lease(running, connection);
   CHECK(running.engine.next_of<engine::Undelivered>().leases.size() == 1);
   running.wait_for_sessions(0);
 }
@@ -346,15 +350,7 @@ TEST_CASE("answers that nobody takes share a bounded amount of memory, and lease
   options.answer_memory_bytes_max = 1'000'000;
   Running running(options);
   Connection connection(running.port);
-  connection.send(message("POST /leases", R"({"queues":["q"]})"));
-  engine::Ticket ticket = 0;
-  running.engine.next_of<engine::Lease>(&ticket);
-  engine::Leased leased = leased_task();
-  auto body = std::make_shared<record::TaskBody>(*leased.tasks[0].body);
-  // More than sockets buffer.
-  body->set_payload('"' + std::string(std::size_t{64} << 20, 'x') + '"');
-  leased.tasks[0].body = std::move(body);
-  running.engine.reply(ticket, std::move(leased));
+  give_large_lease(running, connection);
   CHECK(running.engine.next_of<engine::Undelivered>().leases.size() == 1);
   running.wait_for_sessions(0);
   // There is room again for whoever reads.

@@ -26,6 +26,7 @@ SUITES = [
     ("storage_test", ["storage_test"], {}),
     ("http_test", ["http_test"], {}),
     ("session_test", ["session_test"], {}),
+    ("access_test", ["access_test"], {}),
     ("crash_test", ["crash_test"], {"QUERN_CRASH_CYCLES": "4"}),
 ]
 TIME_LIMIT_S = 300

@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "commit_loop.h"
 #include "quern/storage/memory_store.h"
+#include "seeded_random.h"
 
 namespace quern::test {
 
@@ -23,19 +24,6 @@ class ManualClock final : public server::Clock {
  private:
   static constexpr std::int64_t start_ms = 1'700'000'000'000;
   std::atomic<std::int64_t> ms_{0};
-};
-
-class SeededRandom final : public engine::Random {
- public:
-  std::uint64_t next() override {
-    std::uint64_t z = state_ += 0x9E3779B97F4A7C15;
-    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9;
-    z = (z ^ z >> 27) * 0x94D049BB133111EB;
-    return z ^ z >> 31;
-  }
-
- private:
-  std::uint64_t state_ = 1;
 };
 
 // Keeps what is delivered until it is asked for.

@@ -207,6 +207,9 @@ struct Describe {
   std::string operator()(const engine::BackupAnswer& o) const {
     return std::to_string(o.backups.size()) + " backups";
   }
+  std::string operator()(const engine::AuditReport& o) const {
+    return std::to_string(o.finding_count) + " findings";
+  }
 
  private:
   static std::string settle(const std::vector<engine::SettleItem>& items) {

@@ -9,29 +9,19 @@
 #include <vector>
 
 #include "engine/engine.h"
-#include "engine/random_source.h"
 #include "quern/storage/store.h"
+#include "seeded_random.h"
 
 namespace quern::sim {
 
-// splitmix64 (Steele, Lea, Flood 2014).
-class Dice final : public engine::Random {
+class Dice final : public test::SeededRandom {
  public:
-  explicit Dice(std::uint64_t seed) : state_(seed) {}
-  std::uint64_t next() override {
-    std::uint64_t z = (state_ += 0x9e3779b97f4a7c15ull);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-    return z ^ (z >> 31);
-  }
-  std::uint64_t below(std::uint64_t bound) { return next() % bound; }
+  using SeededRandom::SeededRandom;
+
   bool chance(std::uint64_t percent) { return below(100) < percent; }
   Duration up_to(std::int64_t ms) {
     return Duration{static_cast<std::int64_t>(below(static_cast<std::uint64_t>(ms) + 1))};
   }
-
- private:
-  std::uint64_t state_;
 };
 
 // Each seed turns a random half of them on.

@@ -18,19 +18,11 @@
 #include "child_process.h"
 #include "committed_history.h"
 #include "faulty_disk.h"
-#include "rocks_open.h"
+#include "store_on_disk.h"
 #include "stores.h"
 
 namespace quern::storage::test {
 namespace {
-
-constexpr std::chrono::milliseconds mark_interval{1};
-
-RocksOptions small_buffers() {
-  return {.directory = "/data",
-          .block_cache_bytes = std::size_t{1} << 20,
-          .write_buffer_bytes = std::size_t{64} << 10};
-}
 
 // What an operation works with; it is made anew for each crash.
 class Site {
@@ -39,8 +31,7 @@ class Site {
       : disk_(std::move(disk)), random_(seed) {}
 
   void open() {
-    Result<std::unique_ptr<Store>> opened =
-        open_rocks_store_on(files_on(disk_), small_buffers(), mark_interval);
+    Result<std::unique_ptr<Store>> opened = open_on(disk_);
     if (!opened) throw std::runtime_error(opened.error().detail);
     store_ = std::move(*opened);
   }
@@ -189,13 +180,6 @@ std::vector<Operation> operations() {
   };
 }
 
-std::shared_ptr<FaultyDisk> new_disk() {
-  auto disk = std::make_shared<FaultyDisk>();
-  REQUIRE(disk->CreateDir("/data", {}, nullptr).ok());
-  REQUIRE(sync_folder(files_on(disk), "/").has_value());
-  return disk;
-}
-
 struct Crash {
   std::uint64_t call = 0;
   bool after = false;
@@ -267,8 +251,7 @@ class Tried {
     Site twin(new_disk(), 1);
     operation.before(twin);
     operation.during(twin);
-    const Result<std::unique_ptr<Store>> store =
-        open_rocks_store_on(files_on(disk), small_buffers(), mark_interval);
+    const Result<std::unique_ptr<Store>> store = open_on(disk);
     if (!store) return store.error().detail;
     const std::uint64_t begun = std::stoull(counts);
     const std::uint64_t acknowledged = std::stoull(counts.substr(counts.find(' ')));
@@ -286,7 +269,7 @@ class Tried {
       const std::shared_ptr<FaultyDisk> disk = FaultyDisk::from_image(image);
       end_with_power(*disk, call, below(random, 2) == 0, static_cast<Survival>(below(random, 3)),
                      random, left);
-      const auto store = open_rocks_store_on(files_on(disk), small_buffers(), mark_interval);
+      const auto store = open_on(disk);
       if (!store) return store.error().detail;
       ::_exit(0);
     });

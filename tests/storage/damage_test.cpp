@@ -15,24 +15,18 @@
 #include "child_process.h"
 #include "committed_history.h"
 #include "faulty_disk.h"
-#include "rocks_open.h"
+#include "store_on_disk.h"
 #include "stores.h"
 
 namespace quern::storage::test {
 namespace {
 
-constexpr std::chrono::milliseconds mark_interval{1};
-
-RocksOptions small_buffers() {
-  return {.directory = "/data",
-          .block_cache_bytes = std::size_t{1} << 20,
-          .write_buffer_bytes = std::size_t{64} << 10};
-}
-
 // A store after a clean stop, with table files, a log that holds something, and a history.
 struct Sound {
   std::string image;
   std::uint64_t commits = 0;
+  RocksOptions options;
+  bool manifest_replaced = false;  // while it was open the last time
 };
 
 CommittedHistory history_of(std::uint64_t seed, std::uint64_t commits) {
@@ -45,19 +39,19 @@ CommittedHistory history_of(std::uint64_t seed, std::uint64_t commits) {
   return history;
 }
 
-Sound make_sound(std::uint64_t seed) {
+Sound make_sound(std::uint64_t seed, std::uint64_t commits,
+                 const RocksOptions& options = small_buffers()) {
   const SharedFile image;
-  const std::uint64_t commits = 20 + seed % 60;
+  const SharedFile manifests;
   const ChildEnd end = run_in_child([&] {
-    auto disk = std::make_shared<FaultyDisk>();
-    REQUIRE(disk->CreateDir("/data", {}, nullptr).ok());
-    const Files files = files_on(disk);
+    const std::shared_ptr<FaultyDisk> disk = new_disk();
     std::mt19937_64 random(seed);
     CommittedHistory history;
     // In two runs, so that there are table files and a log, or a log alone.
     for (const std::uint64_t share : {seed % 3, std::uint64_t{3}}) {
-      auto store = open_rocks_store_on(files, small_buffers(), mark_interval);
+      auto store = open_on(disk, options);
       if (!store) return store.error().detail;
+      manifests.write(disk->read("/data/db/CURRENT"));
       while (history.begun() < commits * share / 3) {
         const Batch batch = history.next(random);
         history.begin(batch);
@@ -68,8 +62,11 @@ Sound make_sound(std::uint64_t seed) {
     return std::string();
   });
   REQUIRE_MESSAGE(end.well, end.how);
-  return {image.read(), commits};
+  const std::string last = FaultyDisk::from_image(image.read())->read("/data/db/CURRENT");
+  return {image.read(), commits, options, manifests.read() != last};
 }
+
+Sound make_sound(std::uint64_t seed) { return make_sound(seed, 20 + seed % 60); }
 
 std::string kind_of(const std::string& path) {
   const std::string name = path.substr(path.rfind('/') + 1);
@@ -153,14 +150,14 @@ Result<void> read_all(const Reader& reader) {
 }
 
 Verdict open_and_read(const std::shared_ptr<FaultyDisk>& disk, std::uint64_t seed,
-                      std::uint64_t commits) {
-  const auto store = open_rocks_store_on(files_on(disk), small_buffers(), mark_interval);
+                      const Sound& sound) {
+  const auto store = open_on(disk, sound.options);
   if (!store) return {Outcome::refused, store.error().detail};
   if (Result<void> read = read_all(**store); !read) {
     return {Outcome::read_failed, read.error().detail};
   }
-  CommittedHistory history = history_of(seed, commits);
-  std::string problem = history.compare(**store, commits);
+  CommittedHistory history = history_of(seed, sound.commits);
+  std::string problem = history.compare(**store, sound.commits);
   return {problem.empty() ? Outcome::unaffected : Outcome::silent, std::move(problem)};
 }
 
@@ -181,7 +178,7 @@ void try_images(std::uint64_t seed, std::uint64_t count) {
     INFO("image ", i, " (store ", sound_seed, "): ", what);
     const SharedFile said;
     const ChildEnd end = run_in_child([&] {
-      const Verdict verdict = open_and_read(disk, sound_seed, sound.commits);
+      const Verdict verdict = open_and_read(disk, sound_seed, sound);
       said.write(std::to_string(static_cast<int>(verdict.outcome)) + verdict.text);
       ::_exit(0);
       return std::string();
@@ -216,30 +213,50 @@ TEST_CASE("no damage is silent: what an opening made of the logs, cut off its MA
   try_images(1737366959, 120);
 }
 
+std::string path_of_manifest(const FaultyDisk& disk) {
+  const std::string current = disk.read("/data/db/CURRENT");
+  return "/data/db/" + current.substr(0, current.find('\n'));
+}
+
+// The store of `seed`, its MANIFEST cut after so many bytes, then after `step` more, and so on.
+void cut_manifest(std::uint64_t seed, const Sound& sound, std::size_t step) {
+  const std::string path = path_of_manifest(*FaultyDisk::from_image(sound.image));
+  const std::size_t size = FaultyDisk::from_image(sound.image)->read(path).size();
+  for (std::size_t at = 1 + seed % 7; at < size; at += step) {
+    const std::shared_ptr<FaultyDisk> disk = FaultyDisk::from_image(sound.image);
+    disk->write(path, disk->read(path).substr(0, at));
+    INFO("store ", seed, ": cut to ", at, " of ", size, " bytes: ", path);
+    const SharedFile said;
+    const ChildEnd end = run_in_child([&] {
+      const Verdict verdict = open_and_read(disk, seed, sound);
+      said.write(std::to_string(static_cast<int>(verdict.outcome)) + verdict.text);
+      ::_exit(0);
+      return std::string();
+    });
+    CHECK_MESSAGE((end.well || end.how == "signal 6"), end.how);
+    if (!end.well) continue;
+    const std::string verdict = said.read();
+    CHECK_MESSAGE(verdict.at(0) - '0' != static_cast<int>(Outcome::silent), verdict);
+  }
+}
+
 // When tables are made is up to RocksDB's threads, so not every store has the MANIFEST that the
 // images above were found with. Each has some end that matters.
 TEST_CASE("a MANIFEST cut anywhere is never silent") {
   for (const std::uint64_t seed : {1737367039U, 1U, 2U, 3U, 4U, 5U}) {
-    const Sound sound = make_sound(seed);
-    const std::string current = FaultyDisk::from_image(sound.image)->read("/data/db/CURRENT");
-    const std::string path = "/data/db/" + current.substr(0, current.find('\n'));
-    const std::size_t size = FaultyDisk::from_image(sound.image)->read(path).size();
-    for (std::size_t at = 1 + seed % 7; at < size; at += 11) {
-      const std::shared_ptr<FaultyDisk> disk = FaultyDisk::from_image(sound.image);
-      disk->write(path, disk->read(path).substr(0, at));
-      INFO("store ", seed, ": cut to ", at, " of ", size, " bytes: ", path);
-      const SharedFile said;
-      const ChildEnd end = run_in_child([&] {
-        const Verdict verdict = open_and_read(disk, seed, sound.commits);
-        said.write(std::to_string(static_cast<int>(verdict.outcome)) + verdict.text);
-        ::_exit(0);
-        return std::string();
-      });
-      CHECK_MESSAGE((end.well || end.how == "signal 6"), end.how);
-      if (!end.well) continue;
-      const std::string verdict = said.read();
-      CHECK_MESSAGE(verdict.at(0) - '0' != static_cast<int>(Outcome::silent), verdict);
-    }
+    cut_manifest(seed, make_sound(seed), 11);
+  }
+}
+
+// One that has grown too large is followed by another, which begins with a copy of the state and
+// has nothing of what an opening made of the logs.
+TEST_CASE("a MANIFEST that took another's place, cut anywhere, is never silent") {
+  RocksOptions options = small_buffers();
+  options.manifest_bytes_max = std::size_t{3} << 10;
+  for (const std::uint64_t seed : {11U, 12U}) {
+    const Sound sound = make_sound(seed, 900, options);
+    CHECK(sound.manifest_replaced);
+    cut_manifest(seed, sound, 41);
   }
 }
 

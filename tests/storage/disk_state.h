@@ -119,6 +119,14 @@ struct FaultyDisk::State {
     return nullptr;
   }
 
+  // OK unless the power is off or a fault hits a look at the disk; the lock is held.
+  rocksdb::IOStatus look(const std::string& path) {
+    if (!power) return power_is_off();
+    Fault hit;
+    const Fault* fault = fault_of(path, DiskCall::read, hit);
+    return fault == nullptr ? rocksdb::IOStatus::OK() : fault->status;
+  }
+
   // Does `effect` unless the power is off or a fault hits; the lock is held.
   rocksdb::IOStatus change(const std::string& path, DiskCall call,
                            const std::function<rocksdb::IOStatus()>& effect,

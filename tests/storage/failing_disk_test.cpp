@@ -6,19 +6,11 @@
 #include "child_process.h"
 #include "committed_history.h"
 #include "faulty_disk.h"
-#include "rocks_open.h"
+#include "store_on_disk.h"
 #include "stores.h"
 
 namespace quern::storage::test {
 namespace {
-
-constexpr std::chrono::milliseconds mark_interval{1};
-
-RocksOptions small_buffers() {
-  return {.directory = "/data",
-          .block_cache_bytes = std::size_t{1} << 20,
-          .write_buffer_bytes = std::size_t{64} << 10};
-}
 
 struct Row {
   const char* what;
@@ -53,13 +45,11 @@ std::vector<Row> rows() {
 // Commits until one fails, or many more than fit into a memtable were taken. Then heals the disk,
 // opens again and compares.
 std::string run(const Row& row, std::uint64_t seed) {
-  auto disk = std::make_shared<FaultyDisk>();
-  if (!disk->CreateDir("/data", {}, nullptr).ok()) return "no folder";
-  const Files files = files_on(disk);
+  const std::shared_ptr<FaultyDisk> disk = new_disk();
   CommittedHistory history;
   std::mt19937_64 random(seed);
   {
-    auto store = open_rocks_store_on(files, small_buffers(), mark_interval);
+    auto store = open_on(disk);
     if (!store) return store.error().detail;
     const auto commit = [&] {
       const Batch batch = history.next(random);
@@ -83,7 +73,7 @@ std::string run(const Row& row, std::uint64_t seed) {
       if (commit()) return "a commit was acknowledged after the error";
     }
   }
-  auto store = open_rocks_store_on(files, small_buffers(), mark_interval);
+  auto store = open_on(disk);
   if (!store) return store.error().detail;
   return history.compare(**store, history.acknowledged());
 }

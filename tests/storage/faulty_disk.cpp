@@ -195,7 +195,7 @@ void FaultyDisk::remove(const std::string& path) {
 IOStatus FaultyDisk::NewSequentialFile(const std::string& path, const FileOptions&,
                                        std::unique_ptr<rocksdb::FSSequentialFile>* out, Debug*) {
   const std::lock_guard lock(state_->mutex);
-  if (!state_->power) return power_is_off();
+  if (IOStatus status = state_->look(path); !status.ok()) return status;
   std::shared_ptr<File> file = state_->file(path);
   if (!file) return no_such_file(path);
   *out = open_sequential(state_, std::move(file));
@@ -206,7 +206,7 @@ IOStatus FaultyDisk::NewRandomAccessFile(const std::string& path, const FileOpti
                                          std::unique_ptr<rocksdb::FSRandomAccessFile>* out,
                                          Debug*) {
   const std::lock_guard lock(state_->mutex);
-  if (!state_->power) return power_is_off();
+  if (IOStatus status = state_->look(path); !status.ok()) return status;
   std::shared_ptr<File> file = state_->file(path);
   if (!file) return no_such_file(path);
   *out = open_random_access(state_, std::move(file));
@@ -215,14 +215,14 @@ IOStatus FaultyDisk::NewRandomAccessFile(const std::string& path, const FileOpti
 
 IOStatus FaultyDisk::FileExists(const std::string& path, const Options&, Debug*) {
   const std::lock_guard lock(state_->mutex);
-  if (!state_->power) return power_is_off();
+  if (IOStatus status = state_->look(path); !status.ok()) return status;
   return state_->find(path) == nullptr ? IOStatus::NotFound() : IOStatus::OK();
 }
 
 IOStatus FaultyDisk::GetChildren(const std::string& path, const Options&,
                                  std::vector<std::string>* out, Debug*) {
   const std::lock_guard lock(state_->mutex);
-  if (!state_->power) return power_is_off();
+  if (IOStatus status = state_->look(path); !status.ok()) return status;
   const std::shared_ptr<Folder> folder = state_->folder(path);
   if (!folder) return IOStatus::NotFound(path);
   out->clear();
@@ -233,7 +233,7 @@ IOStatus FaultyDisk::GetChildren(const std::string& path, const Options&,
 IOStatus FaultyDisk::GetFileSize(const std::string& path, const Options&, std::uint64_t* size,
                                  Debug*) {
   const std::lock_guard lock(state_->mutex);
-  if (!state_->power) return power_is_off();
+  if (IOStatus status = state_->look(path); !status.ok()) return status;
   const std::shared_ptr<File> file = state_->file(path);
   if (!file) return no_such_file(path);
   *size = file->bytes.size();
@@ -248,7 +248,7 @@ IOStatus FaultyDisk::GetFileModificationTime(const std::string&, const Options&,
 
 IOStatus FaultyDisk::IsDirectory(const std::string& path, const Options&, bool* is_folder, Debug*) {
   const std::lock_guard lock(state_->mutex);
-  if (!state_->power) return power_is_off();
+  if (IOStatus status = state_->look(path); !status.ok()) return status;
   *is_folder = state_->folder(path) != nullptr;
   return IOStatus::OK();
 }

@@ -33,7 +33,8 @@ namespace quern::storage::test {
 // What of the unsynced survives a power cut.
 enum class Survival : std::uint8_t { synced_only, everything, torn };
 
-// The calls that change the disk; what a crash can come before or after.
+// The calls that change the disk, which a crash can come before or after; and those that look at
+// it, which can only fail.
 enum class DiskCall : std::uint8_t {
   create,
   append,  // and writes in place
@@ -43,6 +44,7 @@ enum class DiskCall : std::uint8_t {
   remove,
   make_folder,
   sync_folder,
+  read,  // opening a file to read it, and asking for names and sizes
 };
 
 class FaultyDisk final : public rocksdb::FileSystem {

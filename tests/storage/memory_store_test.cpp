@@ -36,7 +36,7 @@ TEST_CASE("a power cut takes what was not synced, and nothing else") {
 }
 
 TEST_CASE("a log torn by a power cut keeps the first commits that were not synced, each whole") {
-  for (const std::size_t kept : {0, 1, 2, 3}) {
+  for (const std::size_t kept : {0U, 1U, 2U, 3U}) {
     CAPTURE(kept);
     MemoryStore store(make_memory_disk(), Durability::os);
     commit(store, {put(table, "a", "1")});

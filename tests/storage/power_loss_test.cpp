@@ -12,33 +12,11 @@
 #include "child_process.h"
 #include "committed_history.h"
 #include "faulty_disk.h"
-#include "rocks_open.h"
+#include "store_on_disk.h"
 #include "stores.h"
 
 namespace quern::storage::test {
 namespace {
-
-constexpr std::chrono::milliseconds mark_interval{1};
-
-RocksOptions small_buffers(Durability durability) {
-  return {.directory = "/data",
-          .durability = durability,
-          .block_cache_bytes = std::size_t{1} << 20,
-          // So that memtables are flushed, logs change and files are compacted all the time.
-          .write_buffer_bytes = std::size_t{64} << 10};
-}
-
-std::shared_ptr<FaultyDisk> new_disk() {
-  auto disk = std::make_shared<FaultyDisk>();
-  REQUIRE(disk->CreateDir("/data", {}, nullptr).ok());
-  REQUIRE(sync_folder(files_on(disk), "/").has_value());
-  return disk;
-}
-
-Result<std::unique_ptr<Store>> open(const std::shared_ptr<FaultyDisk>& disk,
-                                    Durability durability) {
-  return open_rocks_store_on(files_on(disk), small_buffers(durability), mark_interval);
-}
 
 std::uint64_t cycles() {
   const char* chosen = std::getenv("QUERN_POWER_CYCLES");
@@ -50,12 +28,14 @@ struct Totals {
   std::uint64_t cuts_in_opening = 0;
   std::uint64_t commits = 0;
   std::uint64_t unacknowledged_kept = 0;
-  std::uint64_t lost = 0;  // acknowledged commits that a cut took
+  std::uint64_t lost = 0;                // acknowledged commits that a cut took
+  std::uint64_t manifests_replaced = 0;  // cuts before which another MANIFEST had been begun
 };
 
 // What a child process tells its parent, whenever it ends.
 struct Progress {
   std::atomic<bool> opened{false};
+  std::atomic<std::uint64_t> manifest{0};  // its number when the store was open
   std::atomic<std::uint64_t> begun{0};
   std::atomic<std::uint64_t> acknowledged{0};
   std::atomic<std::uint64_t> found{0};
@@ -78,10 +58,23 @@ class SharedProgress {
   void* memory_;
 };
 
+std::uint64_t manifest_number(const FaultyDisk& disk) {
+  constexpr std::size_t prefix = sizeof "MANIFEST-" - 1;
+  const std::string current = disk.read("/data/db/CURRENT");
+  return current.size() <= prefix ? 0 : std::stoull(current.substr(prefix));
+}
+
+struct Conditions {
+  RocksOptions options = small_buffers();
+  // A store opens within some dozens of calls: about one cut in seven of the usual hits that.
+  std::uint64_t calls_max = 400;
+};
+
 // One store's life over many cuts.
 class Life {
  public:
-  Life(std::uint64_t seed, Durability durability) : random_(seed), durability_(durability) {}
+  Life(std::uint64_t seed, const Conditions& conditions)
+      : random_(seed), calls_max_(conditions.calls_max), options_(conditions.options) {}
 
   // Opens and commits until the power goes, then looks at what is left.
   void cycle() {
@@ -98,6 +91,9 @@ class Life {
     totals_.commits += progress->acknowledged;
 
     disk_ = FaultyDisk::from_image(left.read());
+    if (progress->opened && manifest_number(*disk_) != progress->manifest) {
+      totals_.manifests_replaced += 1;
+    }
     const ChildEnd look = run_in_child([&] { return look_at_disk(progress); });
     REQUIRE_MESSAGE(look.well, look.how);
     const std::uint64_t found = progress->found;
@@ -113,12 +109,12 @@ class Life {
   std::string run_until_cut(std::uint64_t seed, const SharedProgress& progress,
                             const SharedFile& left) {
     std::mt19937_64 cut(~seed);
-    // A store opens within some dozens of calls: about one cut in seven hits that.
-    const std::uint64_t call = 1 + below(cut, 400);
+    const std::uint64_t call = 1 + below(cut, calls_max_);
     const bool after = below(cut, 2) == 0;
     end_with_power(*disk_, call, after, static_cast<Survival>(below(cut, 3)), cut, left);
-    Result<std::unique_ptr<Store>> store = open(disk_, durability_);
+    Result<std::unique_ptr<Store>> store = open_on(disk_, options_);
     if (!store) return store.error().detail;
+    progress->manifest = manifest_number(*disk_);
     progress->opened = true;
     for (std::mt19937_64 batches(seed);;) {
       const Batch batch = history_.next(batches);
@@ -133,25 +129,26 @@ class Life {
 
   // The next cycle finds the disk as the cut left it: a child's disk is its own.
   std::string look_at_disk(const SharedProgress& progress) {
-    const Result<std::unique_ptr<Store>> store = open(disk_, durability_);
+    const Result<std::unique_ptr<Store>> store = open_on(disk_, options_);
     if (!store) return store.error().detail;
     progress->found = CommittedHistory::number_in(**store);
-    const bool promised = durability_ == Durability::fsync;
+    const bool promised = options_.durability == Durability::fsync;
     return history_.compare(**store, promised ? history_.acknowledged() : 0);
   }
 
   std::mt19937_64 random_;
-  const Durability durability_;
+  const std::uint64_t calls_max_;
+  const RocksOptions options_;
   std::shared_ptr<FaultyDisk> disk_ = new_disk();
   CommittedHistory history_;
   Totals totals_;
 };
 
-Totals lives(Durability durability, std::uint64_t seed, std::uint64_t count) {
+Totals lives(const Conditions& conditions, std::uint64_t seed, std::uint64_t count) {
   constexpr std::uint64_t cycles_of_one = 25;  // then a new store: its making is cut short as well
   Totals sum;
   for (std::uint64_t done = 0; done < count; done += cycles_of_one) {
-    Life life(seed + done, durability);
+    Life life(seed + done, conditions);
     for (std::uint64_t i = 0; i < cycles_of_one && done + i < count; ++i) {
       INFO("cut ", i, " of the store with seed ", seed + done);
       life.cycle();
@@ -161,26 +158,39 @@ Totals lives(Durability durability, std::uint64_t seed, std::uint64_t count) {
     sum.commits += life.totals().commits;
     sum.unacknowledged_kept += life.totals().unacknowledged_kept;
     sum.lost += life.totals().lost;
+    sum.manifests_replaced += life.totals().manifests_replaced;
   }
   MESSAGE("power cuts ", sum.cuts, " (", sum.cuts_in_opening, " while opening), commits ",
           sum.commits, ", acknowledged and lost ", sum.lost, ", unacknowledged and kept ",
-          sum.unacknowledged_kept);
+          sum.unacknowledged_kept, "; MANIFEST replaced before ", sum.manifests_replaced);
   return sum;
 }
 
 TEST_CASE("after a power cut every acknowledged commit is there, and no half of any other") {
   const std::uint64_t seed = choose_seed();
   MESSAGE("QUERN_SEED=", seed);
-  const Totals totals = lives(Durability::fsync, seed, cycles());
+  const Totals totals = lives({}, seed, cycles());
   CHECK(totals.lost == 0);
   CHECK(totals.commits > totals.cuts);  // else nothing was tried
+}
+
+// Another one's copy of the state, its name in CURRENT and the old one's end can each be cut short.
+TEST_CASE("the same where the MANIFEST grows too large again and again") {
+  const std::uint64_t seed = choose_seed();
+  MESSAGE("QUERN_SEED=", seed);
+  Conditions conditions{.calls_max = 4'000};
+  conditions.options.manifest_bytes_max = std::size_t{6} << 10;
+  const Totals totals = lives(conditions, seed, std::max<std::uint64_t>(cycles() / 6, 50));
+  CHECK(totals.lost == 0);
+  CHECK(totals.manifests_replaced > 5);
 }
 
 // The control: the same cuts must be seen to do harm where nothing is promised.
 TEST_CASE("with durability os a power cut loses commits, but from the end only") {
   const std::uint64_t seed = choose_seed();
   MESSAGE("QUERN_SEED=", seed);
-  const Totals totals = lives(Durability::os, seed, std::max<std::uint64_t>(cycles() / 4, 50));
+  const Totals totals = lives({.options = small_buffers(Durability::os)}, seed,
+                              std::max<std::uint64_t>(cycles() / 4, 50));
   CHECK(totals.lost > 0);
 }
 

@@ -52,8 +52,9 @@ std::vector<std::string> environment_with(const Environment& additions) {
 // Starts the server with its standard error in a file; returns its id and the reading end of its
 // standard output.
 std::pair<pid_t, int> spawn(std::vector<std::string> arguments, const Environment& environment,
-                            const std::filesystem::path& log_path) {
-  arguments.insert(arguments.begin(), binary());
+                            const std::filesystem::path& log_path,
+                            const std::filesystem::path& program = {}) {
+  arguments.insert(arguments.begin(), program.empty() ? binary() : program.string());
   std::vector<std::string> variables = environment_with(environment);
   const std::vector<char*> argv = pointers(arguments);
   const std::vector<char*> envp = pointers(variables);
@@ -100,9 +101,9 @@ Server::Server(const ServerOptions& options)
     : Server(arguments_of(options), options.environment, log_path_of(options)) {}
 
 Server::Server(const std::vector<std::string>& arguments, const Environment& environment,
-               const std::filesystem::path& log_path)
+               const std::filesystem::path& log_path, const std::filesystem::path& program)
     : log_path_(log_path) {
-  std::tie(pid_, output_pipe_) = spawn(arguments, environment, log_path_);
+  std::tie(pid_, output_pipe_) = spawn(arguments, environment, log_path_, program);
   try {
     await_ready();
   } catch (...) {

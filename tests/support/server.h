@@ -31,9 +31,9 @@ class Server {
  public:
   // Returns when the ready line was printed.
   explicit Server(const ServerOptions& options);
-  // The same for a command line of one's own.
+  // The same for a command line of one's own, and for a program that behaves as quernd does.
   Server(const std::vector<std::string>& arguments, const Environment& environment,
-         const std::filesystem::path& log_path);
+         const std::filesystem::path& log_path, const std::filesystem::path& program = {});
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

@@ -1,7 +1,8 @@
-// GET /healthz, /readyz, /info, /metrics.
+// GET /healthz, /readyz, /info, /metrics, /admin/doctor.
 #include <utility>
 
 #include "client/impl.h"
+#include "wire/diagnosis_json.h"
 #include "wire/server_info_json.h"
 
 namespace quern {
@@ -54,6 +55,11 @@ Readiness Client::readiness() {
     if (!says_not_ready(error.code())) throw;
     return {.ready = false, .reason = error.error()};
   }
+}
+
+Diagnosis Client::doctor(Duration patience) {
+  const Call call{.method = "GET", .target = "/admin/doctor", .wait = patience};
+  return impl_->ask<Diagnosis>(call, sdk::read_diagnosis);
 }
 
 }  // namespace quern

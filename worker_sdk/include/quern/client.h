@@ -208,6 +208,10 @@ class Client {
   void check_alive();
   // Whether the server takes work now; throws when no Quern server answers. Not repeated.
   Readiness readiness();
+  // Has the server go over all that it stores, beside its work: every record, index entry and
+  // count. Needs an admin's token for all queues. Throws `unreachable` after `patience`: it takes
+  // a second for some ten thousands of tasks.
+  Diagnosis doctor(Duration patience = Duration{3'600'000});
   // From now on the server takes no tasks and gives out no leases, until drain_end() or until it is
   // started anew; what is leased is settled as ever. Returns when nothing is running any more, or
   // with how many are when `wait` is over.

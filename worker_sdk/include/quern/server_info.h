@@ -1,10 +1,11 @@
 // What a server says about itself.
 //
-// Source   docs/openapi.yaml, schema Info; GET /readyz.
+// Source   docs/openapi.yaml, schemas Info and Diagnosis; GET /readyz.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "quern/protocol/result.h"
 #include "quern/protocol/timestamp.h"
@@ -46,5 +47,24 @@ struct Readiness {
   bool ready = false;
   Error reason = {};  // when not ready: recovering, draining or read_only, and why
 };
+
+// Something in a server's store that is not as it must be.
+struct Finding {
+  std::string text = {};  // in a sentence for people
+  bool mendable = false;  // `quernd doctor --repair` can rebuild it
+};
+
+// What was found when a server went over all that it stores.
+struct Diagnosis {
+  bool sound = false;
+  std::uint64_t queue_count = 0;
+  std::uint64_t task_count = 0;
+  std::uint64_t index_entry_count = 0;
+  std::uint64_t finding_count = 0;
+  std::vector<Finding> findings = {};  // the first hundred
+};
+
+// The diagnosis as one line of JSON, in the words of the HTTP API.
+std::string to_json(const Diagnosis& diagnosis);
 
 }  // namespace quern

@@ -26,6 +26,7 @@ struct RocksOptions {
   Durability durability = Durability::fsync;
   std::size_t block_cache_bytes = std::size_t{64} << 20;
   std::size_t write_buffer_bytes = std::size_t{64} << 20;  // of one memtable
+  std::size_t manifest_bytes_max = std::size_t{16} << 20;  // then a fresh one is begun
   // Opens a store that lost what was synced, with what is intact before the damage.
   bool accept_data_loss = false;
   // How long a commit took, and its part that was the sync of the log. Called by the thread that
