@@ -88,7 +88,6 @@ def as_json(facts, run):
                    for number, measured in sorted(run.figures.rounds.items())],
         "medians": {name: run.figures.median(name) for name in run.figures.names()},
         "curves": run.curves,
-        "reports": run.reports,
     }, indent=1)
 
 

@@ -81,7 +81,10 @@ class Run:
         return report
 
     def timed(self, server, mode, *flags):
-        return self.load(server, mode, "--seconds", self.options.seconds, *flags)
+        report = self.load(server, mode, "--seconds", self.options.seconds, *flags)
+        if report["requests"] == 0:
+            raise BenchError(f"{mode}: no request began in {self.options.seconds} s; take longer")
+        return report
 
     def raw(self, mode, *flags):
         with self.folder() as folder:

@@ -220,8 +220,8 @@ class RunTest(unittest.TestCase):
             command = [sys.executable, "-B", os.path.join(SOURCE, "bench/run"), "--peers", "none",
                        "--bin", os.environ["QUERN_BIN_DIR"], "--data", os.path.join(folder, "data"),
                        "--results", os.path.join(folder, "results"), "--only",
-                       "batches,redrive,parked,curves", "--curves", "batch", "--rounds", "1",
-                       "--large-rounds", "1", "--curve-rounds", "1", "--seconds", "0.05",
+                       "backlog,redrive,parked,curves", "--curves", "backlog", "--rounds", "1",
+                       "--large-rounds", "1", "--curve-rounds", "1", "--seconds", "0.5",
                        "--scale", "0.001"]
             done = subprocess.run(command, capture_output=True, text=True, timeout=250)
             self.assertEqual(done.returncode, 0, done)
@@ -229,14 +229,20 @@ class RunTest(unittest.TestCase):
             (name,) = os.listdir(os.path.join(folder, "results"))
             with open(os.path.join(folder, "results", name, "results.json")) as file:
                 results = json.load(file)
+            with open(os.path.join(folder, "results", name, "reports.json")) as file:
+                commands = [report["command"][0] for report in json.load(file)]
             with open(os.path.join(folder, "results", name, "table.md")) as file:
                 table = file.read()
         self.assertEqual(results["facts"]["sizes"]["dead"], 1000)
-        for figure in ("batch", "raw_256", "batch_to_raw", "redrive_ratio", "redrive_seconds",
-                       "parked_bytes", "parked_wake"):
+        for figure in ("backlog_submit", "backlog_lease", "backlog_rss", "restart", "restart_killed",
+                       "redrive_ratio", "redrive_seconds", "parked_bytes", "parked_wake"):
             self.assertGreater(results["medians"][figure], 0, figure)
-        points = results["curves"]["batch"]["points"]
-        self.assertEqual([point["x"] for point in points], list(curves.BATCHES))
+        self.assertEqual(commands.count("quern_raw_store"), 1)  # the disk, as a fact of the machine
+        self.assertGreater(results["facts"]["fdatasync_ms"], 0)
+        points = results["curves"]["backlog"]["points"]
+        self.assertEqual([(point["x"], point["series"]) for point in points],
+                         [(size, series) for size in (1000, 10000)
+                          for series in ("submit", "lease and complete")])
         self.assertTrue(all(point["y"] > 0 for point in points))
         self.assertIn("redriving 1,000 dead tasks", table)
         self.assertIn("redriving 1,000 dead tasks", done.stdout)
