@@ -45,12 +45,13 @@ int Address::connect() const {
   }
   const int on = 1;
   setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  fcntl(socket, F_SETFL, O_NONBLOCK);
   return socket;
 }
 
 Connection::Connection(Connection&& other) noexcept
     : address_(other.address_),
+      wire_(other.wire_),
+      queue_(std::move(other.queue_)),
       socket_(std::exchange(other.socket_, -1)),
       out_(std::move(other.out_)),
       sent_(other.sent_),
@@ -68,6 +69,12 @@ void Connection::open() {
   request();
   ended_ = false;
   socket_ = address_->connect();
+  try {
+    greet(wire_, socket_, queue_);
+  } catch (const std::runtime_error& error) {
+    throw LoadError(error.what());
+  }
+  fcntl(socket_, F_SETFL, O_NONBLOCK);
 }
 
 std::string& Connection::request() {
@@ -110,7 +117,7 @@ bool Connection::receive() {
 
 Connection::State Connection::read_response() {
   if (!head_known_) {
-    const ParsedHead parsed = parse_head(in_);
+    const ParsedHead parsed = parse_answer(wire_, in_);
     if (parsed.state == ParsedHead::State::malformed) return State::malformed;
     if (parsed.state == ParsedHead::State::partial) return State::waiting;
     head_ = parsed.head;

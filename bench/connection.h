@@ -1,7 +1,8 @@
 // One keep-alive connection with at most one request in hand.
 //
 // Threads  one. The socket does not block; watch it with epoll, edge-triggered, for input and
-// output. Errors   LoadError: the server cannot be reached.
+//          output.
+// Errors   LoadError: the server cannot be reached.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +10,10 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "response.h"
+#include "wire.h"
 
 struct addrinfo;
 
@@ -29,7 +32,7 @@ class Address {
   Address(const Address&) = delete;
   Address& operator=(const Address&) = delete;
 
-  int connect() const;  // a connected socket that does not block, without Nagle's delay
+  int connect() const;  // a connected socket, without Nagle's delay
   std::string authority() const { return authority_; }
 
  private:
@@ -39,7 +42,9 @@ class Address {
 
 class Connection {
  public:
-  explicit Connection(const Address& address) : address_(&address) {}
+  // `queue`: what peers are told of when a connection is opened.
+  Connection(const Address& address, Wire wire, std::string queue)
+      : address_(&address), wire_(wire), queue_(std::move(queue)) {}
   ~Connection();
   Connection(Connection&& other) noexcept;
   Connection(const Connection&) = delete;
@@ -71,6 +76,8 @@ class Connection {
   State read_response();
 
   const Address* address_;
+  Wire wire_;
+  std::string queue_;
   int socket_ = -1;
   std::string out_;
   std::size_t sent_ = 0;

@@ -1,19 +1,15 @@
 #include "load.h"
 
-#include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <deque>
 #include <optional>
 
 #include "connection.h"
+#include "poller.h"
+#include "schedule.h"
 
 namespace quern::bench {
 namespace {
@@ -36,6 +32,7 @@ struct Slot {
   Time from;  // what the step's latency counts from
   Time sent;
   bool busy = false;
+  bool worker = false;  // mode deliver: takes tasks, closed loop; the others submit them
   bool measured = false;
 };
 
@@ -56,65 +53,11 @@ double cpu_seconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-// When the cycles of an open loop are due.
-class Schedule {
- public:
-  Schedule(Time start, double rate) : start_(start), interval_ns_(1e9 / rate) {}
-  Time next() const {
-    return start_ + nanoseconds(static_cast<nanoseconds::rep>(interval_ns_ * begun_));
-  }
-  void advance() { ++begun_; }
-  std::uint64_t due_between(Time from, Time to) const {
-    return static_cast<std::uint64_t>(static_cast<double>(nanoseconds(to - from).count()) /
-                                      interval_ns_);
-  }
-
- private:
-  Time start_;
-  double interval_ns_;
-  double begun_ = 0;
-};
-
-class Poller {
- public:
-  Poller() : epoll_(epoll_create1(EPOLL_CLOEXEC)) {
-    if (epoll_ < 0) throw LoadError(std::string("epoll: ") + std::strerror(errno));
-    prctl(PR_SET_TIMERSLACK, 1);  // an open loop wakes when it asked to
-  }
-  ~Poller() { close(epoll_); }
-  Poller(const Poller&) = delete;
-  Poller& operator=(const Poller&) = delete;
-
-  void add(Slot& slot) const {
-    epoll_event event{};
-    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-    event.data.ptr = &slot;
-    if (epoll_ctl(epoll_, EPOLL_CTL_ADD, slot.connection.socket(), &event) != 0) {
-      throw LoadError(std::string("epoll: ") + std::strerror(errno));
-    }
-  }
-
-  template <class Handler>
-  void wait(nanoseconds timeout, const Handler& handle) {
-    const auto seconds = std::chrono::floor<std::chrono::seconds>(timeout);
-    const timespec limit{.tv_sec = seconds.count(), .tv_nsec = (timeout - seconds).count()};
-    const int count =
-        epoll_pwait2(epoll_, events_.data(), static_cast<int>(events_.size()), &limit, nullptr);
-    for (int i = 0; i < count; ++i) {
-      const epoll_event& event = events_[static_cast<std::size_t>(i)];
-      handle(*static_cast<Slot*>(event.data.ptr), event.events);
-    }
-  }
-
- private:
-  int epoll_;
-  std::array<epoll_event, 256> events_{};
-};
-
 class Load {
  public:
-  explicit Load(const Options& options)
+  Load(const Options& options, const volatile std::sig_atomic_t& interrupted)
       : options_(options),
+        interrupted_(interrupted),
         address_(options.host, options.port),
         workload_(options, address_.authority()),
         budget_(options.count) {
@@ -128,11 +71,15 @@ class Load {
     if (!schedule_) {
       while (!idle_.empty() && may_begin(start_)) begin(take_idle(), start_);
     }
+    for (Slot& slot : slots_) {
+      if (slot.worker) begin_work(slot, start_);
+    }
     while (!finished(Clock::now())) {
       poller_.wait(time_to_wait(),
                    [this](Slot& slot, std::uint32_t events) { on_event(slot, events); });
       begin_what_is_due();
       check_for_silence();
+      if (interrupted_ != 0) end_now();
     }
     results_.seconds = std::chrono::duration<double>(last_answer_ - measured_from_).count();
     results_.cpu_seconds = cpu_seconds() - cpu_before;
@@ -142,15 +89,17 @@ class Load {
  private:
   void open_connections() {
     for (std::uint32_t i = 0; i < options_.connections; ++i) {
-      Slot& slot = slots_.emplace_back(Slot{.connection = Connection(address_)});
+      Slot& slot = slots_.emplace_back(
+          Slot{.connection = Connection(address_, options_.wire, options_.queue)});
+      slot.worker = options_.mode == Mode::deliver && i % 2 == 1;
       reopen(slot);
-      idle_.push_back(&slot);
+      if (!slot.worker) idle_.push_back(&slot);
     }
   }
 
   void reopen(Slot& slot) {
     slot.connection.open();
-    poller_.add(slot);
+    poller_.add(slot.connection.socket(), slot);
   }
 
   void start_clock() {
@@ -162,8 +111,12 @@ class Load {
     silence_checked_ = start_;
   }
 
+  void end_now() {
+    const Time now = Clock::now();
+    if (!measured_to_ || now < *measured_to_) measured_to_ = now;
+  }
+
   // --- when a cycle begins
-  // ------------------------------------------------------------------------
 
   bool may_begin(Time due) const {
     return !exhausted_ && (!budget_ || *budget_ > 0) && (!measured_to_ || due < *measured_to_);
@@ -213,6 +166,19 @@ class Load {
       *budget_ -= std::max<std::uint64_t>(1, tasks);
     }
     workload_.begin(slot.cycle, static_cast<std::uint32_t>(tasks));
+    if (options_.mode == Mode::deliver) {
+      slot.cycle.due_ns = static_cast<std::uint64_t>(nanoseconds(due.time_since_epoch()).count());
+      ++undelivered_;
+    }
+    start(slot, due);
+  }
+
+  void begin_work(Slot& slot, Time now) {
+    workload_.begin_work(slot.cycle);
+    start(slot, now);
+  }
+
+  void start(Slot& slot, Time due) {
     slot.busy = true;
     slot.due = due;
     slot.measured = due >= measured_from_;
@@ -227,7 +193,6 @@ class Load {
   }
 
   // --- what comes back
-  // ----------------------------------------------------------------------------
 
   void on_event(Slot& slot, std::uint32_t events) {
     const Connection::State state = slot.connection.advance(events);
@@ -256,6 +221,7 @@ class Load {
     }
     record_step(slot, now);
     const Next next = workload_.read_answer(slot.cycle, slot.connection.body());
+    if (slot.cycle.delivered_due_ns) record_delivery(slot, now);
     if (next == Next::confused) return on_failure(slot, "confused", slot.connection.body());
     if (slot.connection.ended()) reopen(slot);
     switch (next) {
@@ -274,6 +240,7 @@ class Load {
 
   void on_failure(Slot& slot, const std::string& kind, std::string_view body) {
     ++results_.failures[kind];
+    if (options_.mode == Mode::deliver && !slot.worker) --undelivered_;
     if (results_.first_failure.empty()) {
       results_.first_failure = std::string(name_of(slot.cycle.step)) + ": " + kind;
       if (!body.empty()) results_.first_failure += " " + std::string(body.substr(0, 500));
@@ -288,12 +255,22 @@ class Load {
       return result.step == slot.cycle.step;
     };
     const auto result = std::find_if(results_.steps.begin(), results_.steps.end(), of_step);
+    if (result == results_.steps.end())
+      return;  // a worker's lease takes as long as there is no task
     result->latency.record(nanoseconds_between(slot.from, now));
     ++results_.requests;
     last_answer_ = now;
   }
 
+  void record_delivery(Slot& slot, Time now) {
+    const Time due{nanoseconds(*slot.cycle.delivered_due_ns)};
+    slot.cycle.delivered_due_ns.reset();
+    --undelivered_;
+    if (due >= measured_from_) results_.delivery.record(nanoseconds_between(due, now));
+  }
+
   void record_cycle(const Slot& slot, Time now) {
+    if (slot.worker) return;  // the task was counted when it was submitted
     // A lease may bring fewer than asked for; what it left is still to be done.
     const std::uint64_t tasks =
         slot.cycle.leased.empty() ? slot.cycle.tasks : slot.cycle.leased.size();
@@ -306,6 +283,9 @@ class Load {
 
   void go_on(Slot& slot, Time now) {
     slot.busy = false;
+    if (slot.worker && (undelivered_ > 0 || may_begin(schedule_->next()))) {
+      return begin_work(slot, now);
+    }
     if (!schedule_ && may_begin(now)) return begin(slot, now);
     idle_.push_back(&slot);
   }
@@ -323,14 +303,16 @@ class Load {
   }
 
   const Options options_;
+  const volatile std::sig_atomic_t& interrupted_;
   const Address address_;
   Workload workload_;
-  Poller poller_;
+  Poller<Slot> poller_;
   std::deque<Slot> slots_;  // of which epoll holds the addresses
   std::deque<Slot*> idle_;
   std::optional<Schedule> schedule_;
   std::optional<std::uint64_t> budget_;  // tasks yet to be begun
   bool exhausted_ = false;
+  std::int64_t undelivered_ = 0;  // mode deliver: submitted, and no worker has it yet
 
   Time start_;
   Time measured_from_;
@@ -342,6 +324,8 @@ class Load {
 
 }  // namespace
 
-Results run_load(const Options& options) { return Load(options).run(); }
+Results run_load(const Options& options, const volatile std::sig_atomic_t& interrupted) {
+  return Load(options, interrupted).run();
+}
 
 }  // namespace quern::bench

@@ -10,6 +10,7 @@
 //          connection begins another cycle.
 #pragma once
 
+#include <csignal>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -33,6 +34,7 @@ struct Results {
   std::uint64_t requests = 0;
   std::vector<StepResult> steps;
   Histogram cycle_latency;
+  Histogram delivery;  // mode deliver: from when a submit was due until a worker has the task
 
   // By status, or "lost" (the connection ended first), "malformed" (no answer that we read),
   // "confused" (not what the step expects), "unsent" (due in an open loop, and never begun).
@@ -44,6 +46,7 @@ struct Results {
   double cpu_seconds = 0;  // of the load generator
 };
 
-Results run_load(const Options& options);
+// A signal handler that sets `interrupted` ends the measured time early.
+Results run_load(const Options& options, const volatile std::sig_atomic_t& interrupted);
 
 }  // namespace quern::bench

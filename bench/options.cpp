@@ -10,7 +10,17 @@ namespace {
 const std::map<std::string, Mode>& modes() {
   static const std::map<std::string, Mode> by_name{
       {"ping", Mode::ping},       {"submit", Mode::submit},       {"batch", Mode::batch},
-      {"preload", Mode::preload}, {"lifecycle", Mode::lifecycle}, {"lease", Mode::lease}};
+      {"preload", Mode::preload}, {"lifecycle", Mode::lifecycle}, {"lease", Mode::lease},
+      {"deliver", Mode::deliver}};
+  return by_name;
+}
+
+const std::map<std::string, Wire>& wires() {
+  static const std::map<std::string, Wire> by_name{{"quern", Wire::quern},
+                                                   {"redis", Wire::redis},
+                                                   {"beanstalkd", Wire::beanstalkd},
+                                                   {"rabbitmq", Wire::rabbitmq},
+                                                   {"rabbitmq-quorum", Wire::rabbitmq_quorum}};
   return by_name;
 }
 
@@ -24,14 +34,14 @@ std::uint32_t default_batch(Mode mode) {
     case Mode::submit:
     case Mode::lifecycle:
     case Mode::lease:
+    case Mode::deliver:
       return 1;
   }
   return 1;
 }
 
-bool takes_batch(Mode mode) {
-  return mode == Mode::batch || mode == Mode::preload || mode == Mode::lease;
-}
+bool submits_batches(Mode mode) { return mode == Mode::batch || mode == Mode::preload; }
+bool takes_batch(Mode mode) { return submits_batches(mode) || mode == Mode::lease; }
 
 // What the flags cannot say one by one.
 void check(const Options& options, bool batch_given, bool warmup_given) {
@@ -40,6 +50,22 @@ void check(const Options& options, bool batch_given, bool warmup_given) {
   }
   if (batch_given && !takes_batch(options.mode)) {
     throw CLI::ValidationError("--batch is for the modes batch, preload and lease");
+  }
+  if (options.wire != Wire::quern && (options.mode != Mode::submit || options.queues > 1)) {
+    throw CLI::ValidationError("--wire: of other servers only submits to one queue are measured");
+  }
+  if (options.fails && (options.mode != Mode::lease || options.batch == 1)) {
+    throw CLI::ValidationError("--fail is for the mode lease with a --batch above 1");
+  }
+  if (!options.run_at.empty() && options.mode != Mode::submit && !submits_batches(options.mode)) {
+    throw CLI::ValidationError("--run-at is for the modes submit, batch and preload");
+  }
+  if (options.mode == Mode::deliver) {
+    if (options.rate == 0)
+      throw CLI::ValidationError("deliver needs --rate: how many are submitted");
+    if (options.connections < 2 || options.payload_bytes < deliver_payload_bytes_min) {
+      throw CLI::ValidationError("deliver needs 2 connections, and payloads of 22 bytes at least");
+    }
   }
   if (options.mode == Mode::lease && options.batch > 1000) {
     throw CLI::ValidationError("--batch: a lease brings at most 1000 tasks");
@@ -60,6 +86,12 @@ void set_server(Options& options, const std::string& server) {
 
 }  // namespace
 
+const char* name_of(Wire wire) {
+  const auto named = std::find_if(wires().begin(), wires().end(),
+                                  [wire](const auto& entry) { return entry.second == wire; });
+  return named->first.c_str();
+}
+
 const char* name_of(Mode mode) {
   const auto named = std::find_if(modes().begin(), modes().end(),
                                   [mode](const auto& entry) { return entry.second == mode; });
@@ -75,11 +107,16 @@ ParsedOptions parse_options(int argc, char** argv) {
 
   CLI::App app{"Drives a Quern server with many connections from one thread, and measures it."};
   app.add_option("mode", options.mode,
-                 "ping | submit | batch | preload | lifecycle | lease (bench/README.md)")
+                 "ping | submit | batch | preload | lifecycle | lease | deliver (bench/README.md)")
       ->required()
       ->transform(CLI::CheckedTransformer(modes()).description(""))
       ->type_name("MODE");
   app.add_option("--server", server, "host:port")->capture_default_str();
+  app.add_option("--wire", options.wire,
+                 "whose: quern | redis | beanstalkd | rabbitmq | rabbitmq-quorum")
+      ->transform(CLI::CheckedTransformer(wires()).description(""))
+      ->type_name("NAME")
+      ->default_str("quern");
   app.add_option("--connections", options.connections)
       ->check(CLI::Range(1, 60'000))
       ->capture_default_str();
@@ -106,6 +143,9 @@ ParsedOptions parse_options(int argc, char** argv) {
       app.add_option("--batch", options.batch,
                      "tasks per request (default: batch 100, preload 1000, lease 1)")
           ->check(CLI::Range(1, 10'000));
+  app.add_option("--run-at", options.run_at, "when the tasks submitted become ready (RFC 3339)");
+  app.add_flag("--fail", options.fails,
+               "lease: the tasks fail for good instead of being completed");
   app.add_option("--queue", options.queue)->capture_default_str();
   app.add_option("--queues", options.queues, "so many queues in turn, named queue-0, queue-1, …")
       ->check(CLI::Range(1, 1'000'000))

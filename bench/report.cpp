@@ -47,6 +47,7 @@ std::string report_text(const Options& options, const Results& results) {
   for (const StepResult& step : results.steps) {
     append_latency(text, name_of(step.step), step.latency);
   }
+  if (results.delivery.count() > 0) append_latency(text, "delivery", results.delivery);
   if (results.steps.size() > 1) append_latency(text, "whole cycle", results.cycle_latency);
   if (results.late_max > 0) {
     fmt::format_to(std::back_inserter(text), "\nat most {} waited for a free connection\n",
@@ -75,8 +76,10 @@ std::string report_json(const Options& options, const Results& results) {
   for (const StepResult& step : results.steps) {
     latency[name_of(step.step)] = latency_json(step.latency);
   }
+  if (results.delivery.count() > 0) latency["delivery"] = latency_json(results.delivery);
   const nlohmann::json report = {
       {"mode", name_of(options.mode)},
+      {"wire", name_of(options.wire)},
       {"connections", options.connections},
       {"rate", options.rate},
       {"payload_bytes", options.payload_bytes},

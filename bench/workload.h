@@ -7,12 +7,13 @@
 //            batch        submit_batch
 //            lifecycle    submit, lease, complete
 //            lease        lease, then complete for every task; or one settle when --batch is above
-//            1
+//            1 deliver      half of the connections submit; the others lease and complete
 // Threads  one.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,11 @@ struct Cycle {
   std::vector<LeasedTask> leased;
   std::size_t completed = 0;        // of `leased`
   std::uint32_t empty_answers = 0;  // to leases, one after the other
+
+  // Mode deliver. The payload takes the time when its submit was due, in nanoseconds of the steady
+  // clock, from producer to worker.
+  std::uint64_t due_ns = 0;
+  std::optional<std::uint64_t> delivered_due_ns;  // of the task that a lease just brought
 };
 
 enum class Next {
@@ -50,10 +56,11 @@ class Workload {
 
   // Tasks that a whole cycle handles; 0 for ping.
   std::uint32_t tasks_per_cycle() const;
-  // The steps of a cycle, each once, in order.
+  // The steps of which latencies are told, each once, in order.
   const std::vector<Step>& steps() const { return steps_; }
 
   void begin(Cycle& cycle, std::uint32_t tasks);
+  void begin_work(Cycle& cycle);  // mode deliver: the worker's side
   void write_request(const Cycle& cycle, std::string& out);
   // Takes the answer to cycle.step in, given that it succeeded.
   Next read_answer(Cycle& cycle, std::string_view body) const;
@@ -64,7 +71,7 @@ class Workload {
   void write_lease(const Cycle& cycle, std::string& out) const;
   void write_settle(const Cycle& cycle, std::string& out) const;
   void post(std::string_view target, std::string_view body, std::string& out) const;
-  std::string_view next_payload();
+  void append_payload(const Cycle& cycle, std::string& out);
 
   Options options_;
   std::vector<Step> steps_;

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import signal
+import socketserver
 import subprocess
 import threading
 import unittest
@@ -17,7 +19,7 @@ class FakeServer:
 
     def __init__(self, fail_each=0, close_each=0, stall=0.0):
         self.fail_each, self.close_each, self.stall = fail_each, close_each, stall
-        self.ready, self.running = [], set()
+        self.ready, self.running, self.payloads = [], set(), {}
         self.submit_requests = self.submitted = self.completed = self.refused = 0
         self.loop = asyncio.new_event_loop()
 
@@ -41,6 +43,13 @@ class FakeServer:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
         self.loop.close()
+
+    def wait_for_submits(self, count):
+        async def reached():
+            while self.submitted < count:
+                await asyncio.sleep(0.001)
+
+        asyncio.run_coroutine_threadsafe(reached(), self.loop).result(timeout=60)
 
     async def serve(self, reader, writer):
         try:
@@ -82,7 +91,8 @@ class FakeServer:
         if target == "/leases":
             leased, self.ready = self.ready[: body["max_tasks"]], self.ready[body["max_tasks"] :]
             self.running.update(leased)
-            return 200, {"tasks": [{"id": id, "lease": {"token": "t" + id}} for id in leased]}
+            return 200, {"tasks": [{"id": id, "payload": self.payloads[id],
+                                    "lease": {"token": "t" + id}} for id in leased]}
         if target == "/leases/settle":
             return 200, {"settled": [self.complete(item["id"], item) for item in body["settle"]]}
         return 200, self.complete(target.split("/")[2], body)
@@ -91,6 +101,7 @@ class FakeServer:
         assert set(task) == {"queue", "type", "payload"}, task
         self.submitted += 1
         self.ready.append(str(self.submitted))
+        self.payloads[self.ready[-1]] = task["payload"]
         return {"id": self.ready[-1]}
 
     def complete(self, id, body):
@@ -98,6 +109,33 @@ class FakeServer:
         self.running.remove(id)
         self.completed += 1
         return {"id": id, "state": "succeeded"}
+
+
+class FakePeer(socketserver.ThreadingTCPServer):
+    """A server whose submits are so many lines (Redis) each, and which answers each with `answer`."""
+
+    daemon_threads = True
+
+    def __init__(self, lines, answer):
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self):
+                while all(self.rfile.readline() for _ in range(lines)):
+                    self.server.submitted += 1
+                    self.wfile.write(answer)
+
+        self.submitted = 0
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.port = self.server_address[1]
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=self.serve_forever)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.thread.join()
+        self.server_close()
 
 
 def bench(port, *flags):
@@ -171,6 +209,46 @@ class LoadTest(unittest.TestCase):
             code, report = bench(server.port, "ping", "--count", "50")
         self.assertEqual((code, report["tasks"], report["requests"]), (0, 0, 50))
 
+    def test_deliveries_are_measured_from_when_a_submit_was_due_until_a_worker_has_the_task(self):
+        with FakeServer(stall=0.5) as server:
+            flags = "--rate", "200", "--seconds", "1", "--warmup", "0", "--connections", "2"
+            code, report = bench(server.port, "deliver", *flags)
+            self.assertEqual((code, report["tasks"], report["failures"]), (0, 200, {}), report)
+            self.assertEqual((server.submitted, server.completed), (200, 200))
+            self.assertEqual((server.ready, server.running), ([], set()))
+        delivery = report["latency_us"]["delivery"]
+        self.assertEqual(delivery["count"], 200)
+        self.assertGreater(delivery["p90"], 100_000)  # as in the open loop above
+        self.assertGreater(delivery["max"], 490_000)
+
+    def test_an_interrupt_ends_the_measured_time_and_prints_what_was_measured(self):
+        with FakeServer() as server:
+            command = [BENCH, "submit", "--json", "--server", f"127.0.0.1:{server.port}",
+                       "--seconds", "1000", "--warmup", "0"]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+                server.wait_for_submits(1)
+                process.send_signal(signal.SIGINT)
+                report = json.loads(process.communicate(timeout=60)[0])
+            self.assertEqual((process.returncode, report["failures"]), (0, {}))
+            self.assertEqual(report["tasks"], server.submitted)
+            self.assertLess(report["seconds"], 900)
+
+    def test_submits_to_other_servers_are_counted_and_their_refusals_noticed(self):
+        for wire, lines, stored, refused in (
+            ("redis", 7, b":1\r\n", b"-OOM command not allowed\r\n"),
+            ("beanstalkd", 2, b"INSERTED 1\r\n", b"OUT_OF_MEMORY\r\n"),
+        ):
+            flags = "submit", "--wire", wire, "--count", "100", "--connections", "4"
+            with self.subTest(wire=wire), FakePeer(lines, stored) as peer:
+                code, report = bench(peer.port, *flags)
+                self.assertEqual((code, report["tasks"], report["failures"]), (0, 100, {}))
+                self.assertEqual((peer.submitted, report["wire"]), (100, wire))
+            with self.subTest(wire=wire), FakePeer(lines, refused) as peer:
+                code, report = bench(peer.port, *flags)
+                self.assertEqual((code, report["tasks"]), (1, 0))
+                self.assertEqual(report["failures"], {"500": 100})
+                self.assertIn(refused.decode().strip(), report["first_failure"])
+
     def test_no_server_is_an_error_that_says_so(self):
         code, said = bench(1, "submit", "--count", "1")
         self.assertEqual(code, 1)
@@ -184,6 +262,13 @@ class LoadTest(unittest.TestCase):
             ["submit", "--count", "5", "--warmup", "5"],
             ["lease", "--batch", "1001"],
             ["nonsense"],
+            ["deliver", "--connections", "2"],
+            ["deliver", "--rate", "5", "--connections", "1"],
+            ["deliver", "--rate", "5", "--payload-bytes", "21"],
+            ["batch", "--wire", "redis"],
+            ["submit", "--wire", "nonsense"],
+            ["lease", "--fail"],
+            ["lease", "--batch", "2", "--run-at", "2026-01-01T00:00:00Z"],
             ["submit", "--no-such-flag"],
         ):
             with self.subTest(flags=flags):

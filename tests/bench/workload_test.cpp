@@ -111,3 +111,67 @@ TEST_CASE("more tasks than were asked for are not understood") {
             R"({"tasks":[{"id":"a","lease":{"token":"1"}},{"id":"b","lease":{"token":"2"}}]})") ==
         Next::confused);
 }
+
+TEST_CASE("a submit to another server has the payload of one to Quern") {
+  Workload workload({.mode = Mode::submit, .wire = Wire::redis, .payload_bytes = 200},
+                    "localhost:1");
+  Cycle cycle;
+  workload.begin(cycle, 1);
+  const std::string request = request_of(workload, cycle);
+  const std::string opening = "*3\r\n$5\r\nLPUSH\r\n$5\r\nbench\r\n$200\r\n\"";
+  CHECK(request.starts_with(opening));
+  CHECK(request.size() == opening.size() - 1 + 200 + 2);
+  CHECK(workload.read_answer(cycle, ":1\r\n") == Next::done);
+}
+
+TEST_CASE("tasks for later say when, and say nothing otherwise") {
+  Workload workload({.mode = Mode::submit, .run_at = "2026-01-01T00:00:00Z"}, "localhost:1");
+  Cycle cycle;
+  workload.begin(cycle, 1);
+  CHECK(body_of(request_of(workload, cycle)).find(R"("run_at":"2026-01-01T00:00:00Z",)") !=
+        std::string::npos);
+}
+
+TEST_CASE("a drain that fails its tasks sends them to the dead letters") {
+  Workload workload({.mode = Mode::lease, .batch = 2, .fails = true}, "localhost:1");
+  Cycle cycle;
+  workload.begin(cycle, 2);
+  CHECK(workload.read_answer(cycle, R"({"tasks":[{"id":"a","lease":{"token":"1"}}]})") ==
+        Next::step);
+  const std::string body = body_of(request_of(workload, cycle));
+  CHECK(body.find(R"("op":"fail")") != std::string::npos);
+  CHECK(body.find(R"("retryable":false)") != std::string::npos);
+  CHECK(body.find("complete") == std::string::npos);
+}
+
+TEST_CASE("a delivered task tells its worker when it was due, in a payload of the size asked for") {
+  Workload workload({.mode = Mode::deliver, .payload_bytes = 30}, "localhost:1");
+  Cycle producer;
+  producer.due_ns = 1234567890123456789;
+  workload.begin(producer, 1);
+  const std::string body = body_of(request_of(workload, producer));
+  const std::string payload = body.substr(body.find(R"("payload":)") + 10);
+  CHECK(payload.size() == 30 + 1);
+  CHECK(payload.starts_with("\"01234567890123456789"));
+  CHECK(workload.read_answer(producer, "{}") == Next::done);
+
+  Cycle worker;
+  workload.begin_work(worker);
+  CHECK(body_of(request_of(workload, worker)) ==
+        R"({"queues":["bench"],"max_tasks":1,"wait_ms":1000,"worker_id":"bench"})");
+  SUBCASE("which may find nothing") {
+    CHECK(workload.read_answer(worker, R"({"tasks":[]})") == Next::done);
+    CHECK_FALSE(worker.delivered_due_ns);
+  }
+  SUBCASE("which completes it") {
+    CHECK(workload.read_answer(worker, R"({"tasks":[{"id":"a","payload":"01234567890123456789x",)"
+                                       R"("lease":{"token":"1"}}]})") == Next::step);
+    CHECK(worker.delivered_due_ns == 1234567890123456789);
+    CHECK(worker.step == Step::complete);
+  }
+  SUBCASE("and another's task is not understood") {
+    CHECK(workload.read_answer(worker,
+                               R"({"tasks":[{"id":"a","payload":null,"lease":{"token":"1"}}]})") ==
+          Next::confused);
+  }
+}
