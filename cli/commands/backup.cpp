@@ -133,6 +133,9 @@ void add_backup(CLI::App& app, Session& session) {
   const auto options = std::make_shared<BackupOptions>();
   CLI::App* backup = app.add_subcommand("backup", "Make, list, check and restore backups");
   backup->require_subcommand(1);
+  add_examples(*backup,
+               "  qctl backup create\n"
+               "  qctl backup verify\n");
 
   CLI::App* creating = backup->add_subcommand("create", "Have the server make a backup");
   add_timeout(*creating, options->timeout);

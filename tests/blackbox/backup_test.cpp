@@ -221,6 +221,30 @@ TEST_CASE("a backup that lost a file is listed as damaged") {
   CHECK(site.list() == Json::array({{{"id", 1}, {"damaged", true}}}));
 }
 
+// Sends the check of backup 1 and, before it is answered, `second`; how that is answered.
+int answer_beside_check(Site& site, const std::string& second) {
+  PendingCall first(
+      site.server->port(),
+      {.method = "POST", .target = "/admin/backups/1/verify", .headers = {}, .body = {}});
+  const Response response = site.client->post(second);
+  first.wait();
+  if (response.status != 200) CHECK(refusal(response) == "409 backup_running");
+  return response.status;
+}
+
+TEST_CASE("one backup or check at a time: another is refused") {
+  Site site;
+  site.submit();
+  site.back_up();
+  // Which of two that are sent at once comes first is not ours to say.
+  const auto refused = [](int status) { return status == 409; };
+  eventually(
+      "a backup is refused", [&] { return answer_beside_check(site, "/admin/backups"); }, refused);
+  eventually(
+      "a check is refused", [&] { return answer_beside_check(site, "/admin/backups/1/verify"); },
+      refused);
+}
+
 TEST_CASE("without a directory for them there are no backups") {
   Client& client = api();
   CHECK(refusal(client.post("/admin/backups")) == "409 no_backup_directory");
