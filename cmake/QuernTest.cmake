@@ -3,7 +3,7 @@
 #   [LIBS target...]     what it links to
 #   [NEEDS target...]    programs it starts; they are in the directory QUERN_BIN_DIR
 #   [LABELS label...]    for ctest -L
-#   [TIMEOUT seconds]    default 60; five times that under a sanitizer
+#   [TIMEOUT seconds]    default 60; five times that under a sanitizer or when branches are counted
 #   [ARGS arg...]        given to the test program
 #   [PROCESSORS n]       cores it keeps busy, so that ctest runs less beside it
 #   [SERIAL])            runs alone
@@ -53,7 +53,7 @@ function(quern_set_test_properties name timeout labels processors serial)
   if(NOT timeout)
     set(timeout 60)
   endif()
-  if(QUERN_SANITIZE)
+  if(QUERN_SANITIZE OR QUERN_COVERAGE)
     math(EXPR timeout "5 * ${timeout}")
   endif()
   if(NOT processors)

@@ -3,6 +3,8 @@
 
 #include "engine/audit.h"
 
+#include <algorithm>
+
 #include "harness.h"
 #include "quern/storage/keys.h"
 
@@ -179,6 +181,108 @@ TEST_CASE("what is lost for good is said and left as it is") {
   const std::string left = f.h.violations();
   CAPTURE(left);
   CHECK(contains(left, wanted));
+}
+
+TEST_CASE("a status that contradicts itself is said, each thing by its name") {
+  struct Row {
+    const char* wanted;
+    TaskId Furnished::*task;
+    void (*spoil)(record::TaskStatus&);
+  };
+  constexpr auto running = &Furnished::running;
+  constexpr auto dead = &Furnished::dead;
+  for (const Row& row : {
+           Row{"is in a state that does not exist", dead,
+               [](record::TaskStatus& s) { s.set_state(task_state_count); }},
+           Row{"which is running, has no lease", running,
+               [](record::TaskStatus& s) { s.clear_lease(); }},
+           Row{"which is running, has a lease without a token", running,
+               [](record::TaskStatus& s) { s.mutable_lease()->set_token("short"); }},
+           Row{"which is dead, has a lease", dead,
+               [](record::TaskStatus& s) { s.mutable_lease(); }},
+           Row{"which is ready, is in the wrong table", running,
+               [](record::TaskStatus& s) {
+                 s.set_state(static_cast<std::uint32_t>(TaskState::ready));
+               }},
+           Row{"which is dead, has the wrong time of finishing", dead,
+               [](record::TaskStatus& s) { s.clear_finished_at(); }},
+           Row{"which is running, has the wrong time of finishing", running,
+               [](record::TaskStatus& s) { s.set_finished_at(1); }},
+           Row{"which is dead, has the wrong dead_reason", dead,
+               [](record::TaskStatus& s) { s.clear_dead_reason(); }},
+           Row{"which is running, has the wrong dead_reason", running,
+               [](record::TaskStatus& s) { s.set_dead_reason(1); }},
+       }) {
+    CAPTURE(std::string(row.wanted));
+    Furnished f;
+    const Table table = row.task == running ? Table::running : Table::status;
+    const std::string key = keys::id(f.*row.task);
+    std::string bytes;
+    REQUIRE(*f.h.store().get(table, key, bytes));
+    record::TaskStatus status;
+    REQUIRE(status.ParseFromString(bytes));
+    row.spoil(status);
+    f.write({.table = table, .key = key, .value = status.SerializeAsString()});
+    const std::string found = f.h.violations();
+    CAPTURE(found);
+    CHECK(contains(found, row.wanted));
+  }
+}
+
+TEST_CASE("records and keys that are none are said") {
+  struct Row {
+    Table table;
+    const char* wanted;
+    bool mendable;
+  };
+  for (const Row& row : {Row{Table::queues, "the record of queue number", false},
+                         Row{Table::status, "the status of task", false},
+                         Row{Table::meta, "the record of the last commit is damaged", true}}) {
+    CAPTURE(std::string(row.wanted));
+    Furnished f;
+    for (const std::string& key : f.keys_of(row.table)) {
+      if (row.table == Table::meta && key != keys::last_commit) continue;
+      f.write({.table = row.table, .key = key, .value = "\xff\xff"});
+    }
+    const Result<AuditReport> report = audit(f.h.store());
+    REQUIRE(report.has_value());
+    const auto found =
+        std::find_if(report->findings.begin(), report->findings.end(),
+                     [&](const Finding& finding) { return contains(finding.text, row.wanted); });
+    REQUIRE(found != report->findings.end());
+    CHECK(found->mendable == row.mendable);
+  }
+  for (const Table table : {Table::ready, Table::moved, Table::blobs, Table::failures}) {
+    CAPTURE(static_cast<int>(table));
+    Furnished f;
+    f.write({.table = table, .key = "short", .value = ""});
+    CHECK(contains(f.h.violations(), "has a key that is none"));
+  }
+}
+
+TEST_CASE("a cursor of the timers that would pass over one, and counters of nobody, are mended") {
+  Furnished f;
+  std::string wanted;
+  SUBCASE("timers_from") {
+    std::string bytes;
+    REQUIRE(*f.h.store().get(Table::meta, keys::last_commit, bytes));
+    record::Commit commit;
+    REQUIRE(commit.ParseFromString(bytes));
+    commit.set_timers_from(f.h.now.wall.ms + 1'000'000);
+    f.write({.table = Table::meta,
+             .key = std::string(keys::last_commit),
+             .value = commit.SerializeAsString()});
+    wanted = "would pass over a timer (timers_from)";
+  }
+  SUBCASE("counters") {
+    f.write({.table = Table::counters, .key = keys::queue(77), .value = ""});
+    wanted = "there are counters of a queue that is not there";
+  }
+  const std::string found = f.h.violations();
+  CAPTURE(found);
+  CHECK(contains(found, wanted));
+  REQUIRE(repair(f.h.store()).has_value());
+  CHECK(f.h.violations() == "");
 }
 
 TEST_CASE("a store without anything is sound, and a report keeps the first findings only") {
