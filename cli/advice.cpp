@@ -1,6 +1,7 @@
 #include "advice.h"
 
 #include <iostream>
+#include <utility>
 
 #include "quern/protocol/json_writer.h"
 #include "quern/version.h"
@@ -81,11 +82,8 @@ void print_line(const std::string& text) {
 
 }  // namespace
 
-void print_failure(bool json, std::string_view code, const std::string& detail) {
-  if (!json) {
-    std::cerr << "qctl: " << printable(detail) << std::endl;
-    return;
-  }
+std::string failure_line(bool json, std::string_view code, const std::string& detail) {
+  if (!json) return "qctl: " + printable(detail) + "\n";
   std::string text;
   JsonWriter(text)
       .begin_object()
@@ -94,7 +92,11 @@ void print_failure(bool json, std::string_view code, const std::string& detail) 
       .key("detail")
       .string(detail)
       .end_object();
-  std::cerr << one_line(text) << std::endl;
+  return one_line(std::move(text)) + "\n";
+}
+
+void print_failure(bool json, std::string_view code, const std::string& detail) {
+  std::cerr << failure_line(json, code, detail) << std::flush;
 }
 
 void print_error(Session& session, const ApiError& error) {

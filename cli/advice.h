@@ -15,7 +15,9 @@ inline constexpr std::string_view worker_code = "worker";  // goes on all the sa
 inline constexpr std::string_view system_code = "system";  // no memory, no descriptors, …
 inline constexpr std::string_view output_code = "output";  // could not be written
 
-// To standard error: "qctl: detail", or with --json {"code": …, "detail": …}.
+// A line: "qctl: detail", or with --json {"code": …, "detail": …}.
+std::string failure_line(bool json, std::string_view code, const std::string& detail);
+// The same to standard error.
 void print_failure(bool json, std::string_view code, const std::string& detail);
 
 // To standard error: for eyes, or with --json as one object with `code`, `detail` and, where single

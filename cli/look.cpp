@@ -33,12 +33,11 @@ bool is_set(const char* name) {
   return value != nullptr && *value != '\0';
 }
 
-bool terminal_has_colours() {
-  const char* term = std::getenv("TERM");
-  return term != nullptr && std::string_view(term) != "dumb" && !is_set("NO_COLOR");
-}
-
 }  // namespace
+
+bool terminal_is_dumb() {
+  return !is_set("TERM") || std::string_view(std::getenv("TERM")) == "dumb";
+}
 
 std::string Look::paint(Colour colour, std::string_view text) const {
   if (!coloured || colour == Colour::plain || text.empty()) return std::string(text);
@@ -48,8 +47,8 @@ std::string Look::paint(Colour colour, std::string_view text) const {
 Look look_of(int fd, ColourWhen when) {
   const bool terminal = ::isatty(fd) == 1;
   Look look;
-  look.coloured = when == ColourWhen::always ||
-                  (when == ColourWhen::automatic && terminal && terminal_has_colours());
+  look.coloured = when == ColourWhen::always || (when == ColourWhen::automatic && terminal &&
+                                                 !terminal_is_dumb() && !is_set("NO_COLOR"));
   if (terminal) look.width = terminal_size(fd).columns;
   return look;
 }

@@ -25,6 +25,9 @@ struct Look {
 // is dumb.
 Look look_of(int fd, ColourWhen when);
 
+// Whether the terminal knows none of those codes, by TERM.
+bool terminal_is_dumb();
+
 struct TerminalSize {
   std::size_t rows = 24;
   std::size_t columns = 80;

@@ -8,6 +8,7 @@
 
 #include "advice.h"
 #include "command_tree.h"
+#include "help.h"
 #include "output.h"
 #include "text.h"
 
@@ -58,6 +59,14 @@ ExitCode after_parsing(const CLI::App& app, const CLI::ParseError& error, bool j
   return exit_usage;
 }
 
+// The parser says "--queue is required".
+std::string what_is_missing(const CLI::RequiredError& error) {
+  const std::string text = error.what();
+  const std::string name = text.substr(0, text.rfind(" is required"));
+  if (name == "A subcommand") return "a command";
+  return name == "command" ? "a program behind --" : name;
+}
+
 ExitCode parse_and_run(int argc, char** argv) {
   Session session;
   const auto app = make_command_tree(session);
@@ -80,7 +89,9 @@ ExitCode parse_and_run(int argc, char** argv) {
       print_failure(asks_for_json(argc, argv), usage_code, what + "; see qctl --help");
       return exit_usage;
     }
-    return after_parsing(*app, error, asks_for_json(argc, argv));
+    print_failure(asks_for_json(argc, argv), usage_code,
+                  "missing: " + what_is_missing(error) + "; usage: " + usage_text(*app));
+    return exit_usage;
   } catch (const CLI::ParseError& error) {
     return after_parsing(*app, error, asks_for_json(argc, argv));
   }

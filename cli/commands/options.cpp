@@ -81,6 +81,18 @@ CLI::Validator more_than_zero() {
           ""};
 }
 
+CLI::Validator from_to(std::uint32_t least, std::uint32_t most) {
+  return {[least, most](const std::string& text) {
+            std::uint32_t number = 0;
+            const bool fits =
+                CLI::detail::lexical_cast(text, number) && number >= least && number <= most;
+            return fits ? std::string()
+                        : "\"" + text + "\" is no whole number from " + std::to_string(least) +
+                              " to " + std::to_string(most);
+          },
+          ""};
+}
+
 CLI::Option* add_choice(CLI::App& app, const std::string& name, std::string& value,
                         const std::vector<std::string>& choices, const std::string& description) {
   std::string joined;
@@ -121,10 +133,11 @@ void add_colour(CLI::App& app, ColourWhen& when) {
 void add_yes(CLI::App& app, bool& yes) { app.add_flag("-y,--yes", yes, "Do not ask"); }
 
 void PageFlags::add_to(CLI::App& app) {
-  app.add_option("--limit", options.limit, "How many to show at most (per page with --all)")
-      ->check(CLI::Range(1, 1000))
-      ->type_name("NUMBER")
-      ->capture_default_str();
+  app.add_option("--limit", options.limit,
+                 "How many to show at most, per page with --all (1 to 1000; default: " +
+                     std::to_string(options.limit) + ")")
+      ->check(from_to(1, 1000))
+      ->type_name("NUMBER");
   app.add_option("--cursor", options.cursor, "Go on where an earlier page ended")
       ->type_name("CURSOR");
   app.add_flag("--all", all, "All pages");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/App.hpp>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,6 +31,8 @@ CLI::Option* add_finite(CLI::App& app, const std::string& name, std::optional<do
 CLI::Validator not_empty();
 // For check(): a number that is more than 0.
 CLI::Validator more_than_zero();
+// For check(): a whole number from `least` to `most`.
+CLI::Validator from_to(std::uint32_t least, std::uint32_t most);
 // --patience, for commands that wait on purpose.
 CLI::Option* add_patience(CLI::App& app, Duration& patience);
 void add_colour(CLI::App& app, ColourWhen& when);

@@ -141,7 +141,8 @@ void add_submit(CLI::App& app, Session& session) {
           ->add_option("payload", options->payload,
                        "JSON text, @FILE, or - for standard input (default: null)")
           ->type_name("JSON/@FILE/-");
-  command->add_option("-q,--queue", task.queue, "Queue")->check(not_empty())->capture_default_str();
+  command->add_option("-q,--queue", task.queue, "Queue (default: " + task.queue + ")")
+      ->check(not_empty());
   command->add_option("-p,--priority", task.priority, "0 to 9, higher first");
   add_duration(*command, "--delay", task.delay, "Not before so long from now");
   add_time(*command, "--run-at", task.run_at, "Not before this time");

@@ -46,6 +46,10 @@ ExitCode top(Session& session, Duration interval) {
   if (::isatty(STDIN_FILENO) != 1 || ::isatty(STDOUT_FILENO) != 1) {
     throw UsageError("top needs a terminal; for scripts there is qctl queues --json");
   }
+  if (terminal_is_dumb()) {
+    throw UsageError(
+        "top draws a screen, and by TERM this terminal is dumb; qctl queues prints what there is");
+  }
   session.client();  // refuses an address that is none
   ClientOptions options = session.client_options();
   options.retry_for = Duration{0};

@@ -116,7 +116,7 @@ std::string environment() {
                    "token goes only to the profile's server."},
                   {"XDG_CONFIG_HOME", "Where quern/qctl.toml is looked for; else ~/.config."},
                   {"NO_COLOR", "No colours, if it is set to anything; --color decides otherwise."},
-                  {"TERM", "A terminal that is called dumb gets no colours."}});
+                  {"TERM", "A terminal that is called dumb, or nothing, gets no colours and no top."}});
 }
 
 std::string files() {

@@ -19,20 +19,37 @@ namespace quern::cli {
 namespace {
 
 constexpr char name[] = "quern-guard";
-// Where the files are, in the guard and, but for the control, in the program until it is started.
-constexpr int failure_fd = 3;
-constexpr int control_fd = 4;
+// Where the control is in the guard, behind the program's standard files.
+constexpr int control_fd = 3;
 // What SIGKILL has not ended in this time hangs in the kernel, or is not ours to kill.
 constexpr int end_ms_max = 2'000;
 
+void tell_started(int control, int error) {
+  [[maybe_unused]] const ssize_t sent = ::send(control, &error, sizeof error, MSG_NOSIGNAL);
+}
+
+// Of what cannot be had: without it the guard would wait for ever, or the program get our files.
+[[noreturn]] void give_up(int control) {
+  tell_started(control, errno);
+  ::_exit(127);
+}
+
+// The files into their places, and all others closed: the worker's connections are not for the
+// program, and a guard that holds the worker's end of another's control would keep that one
+// waiting.
 void arrange(const GuardFiles& files) {
-  std::array<int, 5> fds{files.program[0], files.program[1], files.program[2], files.program[3],
-                         files.control};
-  // First out of the way of each other, then into their places.
-  for (int& fd : fds) fd = ::fcntl(fd, F_DUPFD, 10);
-  for (int i = 0; i < 5; ++i) ::dup2(fds[static_cast<std::size_t>(i)], i);
-  ::close_range(control_fd + 1, ~0U, 0);  // the worker's connections are not for the program
-  for (const int fd : {failure_fd, control_fd}) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  std::array<int, 4> fds{files.program[0], files.program[1], files.program[2], files.control};
+  // First out of the way of each other. The control stays where it is, too, until that is done.
+  for (int& fd : fds) {
+    fd = ::fcntl(fd, F_DUPFD, 10);
+    if (fd < 0) give_up(files.control);
+  }
+  const int control = fds[control_fd];
+  for (int i = 0; i <= control_fd; ++i) {
+    if (::dup2(fds[static_cast<std::size_t>(i)], i) < 0) give_up(control);
+  }
+  if (::close_range(control_fd + 1, ~0U, 0) != 0) give_up(control_fd);
+  ::fcntl(control_fd, F_SETFD, FD_CLOEXEC);
 }
 
 // In lists of processes this is no second worker, and whoever kills workers by name spares it.
@@ -51,17 +68,27 @@ void rename_self() {
   ::memcpy(program_invocation_name, name, sizeof name);
 }
 
-[[noreturn]] void become_program(pid_t guard, char* const* command, char* const* environment) {
+void limit_descriptors(rlim_t soft) {
+  rlimit limit{};
+  if (soft == 0 || ::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = std::min(soft, limit.rlim_max);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// `failure` is where errno goes when it cannot be started; closed when it is.
+[[noreturn]] void become_program(pid_t guard, int failure, char* const* command,
+                                 char* const* environment, rlim_t descriptors) {
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != guard) ::_exit(127);
+  limit_descriptors(descriptors);
   ::signal(SIGPIPE, SIG_DFL);
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::execvpe(command[0], command, environment);
   const int error = errno;
-  [[maybe_unused]] const ssize_t written = ::write(failure_fd, &error, sizeof error);
+  [[maybe_unused]] const ssize_t written = ::write(failure, &error, sizeof error);
   ::_exit(127);
 }
 
@@ -125,11 +152,15 @@ bool program_ended(pid_t program, ProgramEnd& end) {
   }
 }
 
-[[noreturn]] void serve(pid_t program) {
+// What tells of children that end; they are looked at when it is read.
+int watch_deaths() {
   sigset_t child;
   ::sigemptyset(&child);
   ::sigaddset(&child, SIGCHLD);
-  const int deaths = ::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+  return ::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+[[noreturn]] void serve(pid_t program, int deaths) {
   pollfd polled[] = {{control_fd, POLLIN, 0}, {deaths, POLLIN, 0}};
   for (;;) {
     ::poll(polled, 2, -1);
@@ -153,23 +184,29 @@ bool program_ended(pid_t program, ProgramEnd& end) {
 
 }  // namespace
 
-void guard_program(const GuardFiles& files, char* const* command, char* const* environment) {
+void guard_program(const GuardFiles& files, char* const* command, char* const* environment,
+                   rlim_t descriptors) {
   ::setpgid(0, 0);  // not killed with the worker's group either
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   arrange(files);
   rename_self();
+  const int deaths = watch_deaths();
+  int failure[2];
+  if (deaths < 0 || ::pipe2(failure, O_CLOEXEC) != 0) give_up(control_fd);
   const pid_t guard = ::getpid();
   // Not fork(): that may take locks, which other threads of the worker held.
   const pid_t program = ::_Fork();
-  if (program == 0) become_program(guard, command, environment);
-  if (program < 0) {
-    const int error = errno;
-    [[maybe_unused]] const ssize_t written = ::write(failure_fd, &error, sizeof error);
-    ::_exit(127);
-  }
+  if (program == 0) become_program(guard, failure[1], command, environment, descriptors);
+  if (program < 0) give_up(control_fd);
   ::setpgid(program, program);  // here, too: whoever comes first
-  for (int fd = 0; fd <= failure_fd; ++fd) ::close(fd);
-  serve(program);
+  for (int fd = 0; fd < control_fd; ++fd) ::close(fd);
+  ::close(failure[1]);
+  int error = 0;
+  // Ends when the program runs, or is no more: all signals are blocked.
+  if (::read(failure[0], &error, sizeof error) != sizeof error) error = 0;
+  ::close(failure[0]);
+  tell_started(control_fd, error);
+  serve(program, deaths);
 }
 
 }  // namespace quern::cli

@@ -4,20 +4,17 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdlib>
+#include <mutex>
 #include <system_error>
 #include <utility>
 
 #include "work/descriptor.h"
-#include "work/guard.h"
+#include "work/guard_handle.h"
 
 namespace quern::cli {
 namespace {
@@ -27,6 +24,11 @@ using Clock = std::chrono::steady_clock;
 // What a program that has ended left in its pipes, or what it left running still writes, is read
 // for so long.
 constexpr std::chrono::milliseconds drain_time{1'000};
+
+// What is stopped before its attempt's time-out has so long for that: what it said last is there.
+constexpr std::chrono::milliseconds last_words_time{100};
+// After SIGKILL the guard tells of the end at once; one that does not has been stopped itself.
+constexpr std::chrono::milliseconds end_told_within{3'000};
 
 struct Pipe {
   Descriptor read;
@@ -43,20 +45,11 @@ Pipe make_pipe() {
 
 void set_non_blocking(int fd) { ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK); }
 
-std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
-  std::vector<char*> pointers;
-  for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
-  pointers.push_back(nullptr);
-  return pointers;
-}
-
 class Process {
  public:
   explicit Process(const ProcessOptions& options) : options_(options), input_left_(options.input) {
+    wake_ = Descriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     start();
-  }
-  ~Process() {
-    if (guard_ > 0) end_guard();
   }
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
@@ -69,40 +62,25 @@ class Process {
     if (options_.timeout) time_out_at_ = Clock::now() + *options_.timeout;
     while (!finished()) {
       wait_for_something();
-      if (stop.stop_requested()) ask_to_stop(StopReason::asked);
-      if (time_out_at_ && Clock::now() >= *time_out_at_) ask_to_stop(StopReason::timeout);
-      if (kill_at_ && Clock::now() >= *kill_at_) {
-        signal_group(SIGKILL);
-        kill_at_.reset();
-      }
+      look_at_time(stop.stop_requested());
     }
-    end_guard();
+    guard_.reset();
     return std::move(result_);
   }
 
  private:
+  // One at a time: for this moment a process takes more descriptors than when it runs.
   void start() {
+    static std::mutex mutex;
+    const std::lock_guard lock(mutex);
     Pipe input = make_pipe();
     Pipe output = make_pipe();
     Pipe errors = make_pipe();
-    Pipe failure = make_pipe();
-    int control[2];
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control) != 0) {
-      throw std::system_error(errno, std::generic_category(), "no socket");
-    }
-    control_ = Descriptor(control[0]);
-    Descriptor guards_control(control[1]);
-    fork_guard(
-        {.program = {input.read.get(), output.write.get(), errors.write.get(), failure.write.get()},
-         .control = guards_control.get()});
-    guards_control.close();
-    failure.write.close();
-    int error = 0;
-    if (::read(failure.read.get(), &error, sizeof error) == sizeof error) {
-      end_guard();
-      throw std::system_error(error, std::generic_category(), options_.command.front());
-    }
-    wake_ = Descriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    guard_.emplace(
+        GuardedProgram{.command = options_.command,
+                       .environment = options_.environment,
+                       .files = {input.read.get(), output.write.get(), errors.write.get()},
+                       .descriptors = options_.descriptors});
     input_ = std::move(input.write);
     output_ = std::move(output.read);
     errors_ = std::move(errors.read);
@@ -110,38 +88,60 @@ class Process {
     if (input_left_.empty()) input_.close();
   }
 
-  void fork_guard(const GuardFiles& files) {
-    std::vector<char*> command = pointers_to(options_.command);
-    std::vector<char*> environment = pointers_to(options_.environment);
-    // The worker's signal handlers must not run in the child.
-    sigset_t all;
-    sigset_t before;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    guard_ = ::fork();
-    const int error = errno;
-    if (guard_ == 0) guard_program(files, command.data(), environment.data());
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    if (guard_ < 0) throw std::system_error(error, std::generic_category(), "cannot fork");
-  }
-
   bool finished() const {
     if (!ended_at_) return false;
-    return (!output_.open() && !errors_.open()) || Clock::now() >= *ended_at_ + drain_time;
+    return (!output_.open() && !errors_.open()) || Clock::now() >= drained_at();
+  }
+
+  Clock::time_point drained_at() const {
+    const Clock::time_point usual = *ended_at_ + drain_time;
+    return latest_kill_ ? std::min(usual, *latest_kill_ + last_words_time) : usual;
+  }
+
+  // When the next signal, or the end without one, is due.
+  std::optional<Clock::time_point> next_step_at() const {
+    if (killed_at_) return *killed_at_ + end_told_within;
+    if (result_.stopped == StopReason::none) return latest_kill_;
+    const Clock::time_point usual = stopped_at_ + options_.kill_after;
+    return latest_kill_ ? std::min(usual, *latest_kill_) : usual;
+  }
+
+  void look_at_time(bool asked) {
+    const Clock::time_point now = Clock::now();
+    if (asked && !asked_at_) {
+      asked_at_ = now;
+      latest_kill_ = options_.attempt_time.kill_at(asked_at_);
+      ask_to_stop(StopReason::asked);
+    }
+    if (time_out_at_ && now >= *time_out_at_) ask_to_stop(StopReason::timeout);
+    if (ended_at_) return;
+    const auto step_at = next_step_at();
+    if (!step_at || now < *step_at) return;
+    if (killed_at_) {
+      result_.signal = SIGKILL;
+      ended_at_ = now;
+      guard_->give_up();
+      output_.close();
+      errors_.close();
+      return;
+    }
+    ask_to_stop(StopReason::asked);
+    guard_->signal_group(SIGKILL);
+    killed_at_ = now;
   }
 
   void wait_for_something() {
-    std::array<pollfd, 5> polled{
+    std::array<pollfd, process_descriptors> polled{
         {{input_.get(), POLLOUT, 0},
          {output_.get(), POLLIN, 0},
          {errors_.get(), POLLIN, 0},
-         {ended_at_ ? -1 : control_.get(), POLLIN, 0},
-         {result_.stopped == StopReason::none ? wake_.get() : -1, POLLIN, 0}}};
+         {ended_at_ ? -1 : guard_->descriptor(), POLLIN, 0},
+         {asked_at_ ? -1 : wake_.get(), POLLIN, 0}}};
     ::poll(polled.data(), polled.size(), time_left());
     if (polled[0].revents != 0) write_input();
     if (polled[1].revents != 0) read_output();
     if (polled[2].revents != 0) read_errors();
-    if (polled[3].revents != 0) read_end();
+    if (polled[3].revents != 0) read_news();
   }
 
   int time_left() const {
@@ -149,9 +149,8 @@ class Process {
     const auto consider = [&](std::optional<Clock::time_point> time) {
       if (time && (!next || *time < *next)) next = time;
     };
-    if (result_.stopped == StopReason::none) consider(time_out_at_);
-    consider(kill_at_);
-    if (ended_at_) consider(*ended_at_ + drain_time);
+    if (result_.stopped == StopReason::none && !ended_at_) consider(time_out_at_);
+    consider(ended_at_ ? drained_at() : next_step_at());
     if (!next) return -1;
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(*next - Clock::now()).count() + 1;
@@ -195,78 +194,41 @@ class Process {
     if (ended_at_ && reason != StopReason::too_much_output) return;
     result_.stopped = reason;
     if (ended_at_) return;
-    signal_group(SIGTERM);
-    signal_group(SIGCONT);  // one that is suspended would not notice
-    kill_at_ = Clock::now() + options_.kill_after;
+    guard_->signal_group(SIGTERM);
+    guard_->signal_group(SIGCONT);  // one that is suspended would not notice
+    stopped_at_ = Clock::now();
   }
 
-  void signal_group(int number) const {
-    const auto byte = static_cast<unsigned char>(number);
-    ::send(control_.get(), &byte, 1, MSG_NOSIGNAL);
-  }
-
-  void read_end() {
-    ProgramEnd end;
-    const ssize_t got = ::read(control_.get(), &end, sizeof end);
-    if (got < 0 && errno == EINTR) return;
-    // A guard that is gone was killed, and the program with it.
-    if (got != sizeof end) end = {.exit_status = 0, .signal = SIGKILL};
-    result_.exit_status = end.exit_status;
-    result_.signal = end.signal;
+  void read_news() {
+    const std::optional<ProgramEnd> end = guard_->read_news();
+    if (!end) return;
+    result_.exit_status = end->exit_status;
+    result_.signal = end->signal;
     ended_at_ = Clock::now();
-  }
-
-  // Ends what is left of the program, and its guard.
-  void end_guard() {
-    if (!control_.open()) return;
-    control_.close();
-    while (::waitpid(guard_, nullptr, 0) < 0 && errno == EINTR) {
-    }
   }
 
   const ProcessOptions& options_;
   std::string_view input_left_;
   bool output_cut_ = false;
-  pid_t guard_ = -1;
-  Descriptor control_;
+  // process_descriptors of them, the guard's included.
   Descriptor wake_;
   Descriptor input_;
   Descriptor output_;
   Descriptor errors_;
+  std::optional<GuardHandle> guard_;
   std::optional<Clock::time_point> time_out_at_;
-  std::optional<Clock::time_point> kill_at_;
+  std::optional<Clock::time_point> latest_kill_ = options_.attempt_time.kill_at(std::nullopt);
+  std::optional<Clock::time_point> asked_at_;  // when we were
+  Clock::time_point stopped_at_;               // when the program was asked to stop
+  std::optional<Clock::time_point> killed_at_;
   std::optional<Clock::time_point> ended_at_;
   ProcessResult result_;
 };
 
 }  // namespace
 
-namespace {
-
-bool is_executable_file(const std::string& path) {
-  struct stat file {};
-  // A folder may be "executed", too: that is to go through it.
-  return ::stat(path.c_str(), &file) == 0 && S_ISREG(file.st_mode) &&
-         ::access(path.c_str(), X_OK) == 0;
-}
-
-}  // namespace
-
 ProcessResult run_process(const ProcessOptions& options, std::stop_token stop) {
   return Process(options).run(stop);
-}
-
-bool can_run(const std::string& program) {
-  if (program.find('/') != std::string::npos) return is_executable_file(program);
-  const char* path = std::getenv("PATH");
-  std::string_view rest = path == nullptr ? "/bin:/usr/bin" : path;
-  for (;;) {
-    const std::size_t end = std::min(rest.find(':'), rest.size());
-    const std::string folder(end == 0 ? "." : rest.substr(0, end));
-    if (is_executable_file(folder + "/" + program)) return true;
-    if (end == rest.size()) return false;
-    rest.remove_prefix(end + 1);
-  }
 }
 
 }  // namespace quern::cli

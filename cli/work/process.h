@@ -2,10 +2,13 @@
 //
 // Shape    The program is the leader of its own process group. When it is to stop, the group gets
 //          SIGTERM and, after a grace time, SIGKILL. What is left of its descendants when it has
-//          ended, or when this process is killed, is killed by its guard (guard.h).
+//          ended, or when this process is killed, is killed by its guard (guard.h). It ends in
+//          time even if the guard hangs.
 // Threads  any number may run programs at once. SIGPIPE must be ignored.
 // Errors   std::system_error when the program cannot be started.
 #pragma once
+
+#include <sys/resource.h>
 
 #include <chrono>
 #include <cstddef>
@@ -16,6 +19,8 @@
 #include <string_view>
 #include <vector>
 
+#include "work/attempt_time.h"
+
 namespace quern::cli {
 
 struct ProcessOptions {
@@ -25,9 +30,14 @@ struct ProcessOptions {
   std::size_t output_bytes_max = 0;  // more of standard output stops it
   std::optional<std::chrono::milliseconds> timeout;
   std::chrono::milliseconds kill_after{4'000};
+  AttemptTime attempt_time = {};  // kills it sooner, if need be
+  rlim_t descriptors = 0;         // its soft limit of file descriptors; 0: as ours
   // Given what the program writes to standard error, as it comes.
   std::function<void(std::string_view)> on_error_output;
 };
+
+// So many of its own a process holds while it runs.
+inline constexpr unsigned process_descriptors = 5;
 
 enum class StopReason { none, asked, timeout, too_much_output };
 
@@ -39,9 +49,5 @@ struct ProcessResult {
 };
 
 ProcessResult run_process(const ProcessOptions& options, std::stop_token stop);
-
-// Whether `program` is a file that may be run, by its path or in PATH. That its interpreter is
-// there shows only when it is started.
-bool can_run(const std::string& program);
 
 }  // namespace quern::cli

@@ -1,8 +1,11 @@
 #include "work/report.h"
 
-#include <iostream>
+#include <unistd.h>
+
+#include <system_error>
 #include <utility>
 
+#include "advice.h"
 #include "quern/errors.h"
 #include "quern/protocol/json_writer.h"
 #include "session.h"
@@ -14,6 +17,11 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::string_view lost = "lost";
+constexpr const char* unknown_end = "cancelled, or out of time";
+// A server that answers slowly must not make lines pile up: of so many waiting none is looked up.
+constexpr std::size_t look_ups_waiting_max = 1'000;
+// Tens of thousands of lines, for a terminal that is stopped for a while.
+constexpr std::size_t output_bytes_max = 8 << 20;
 
 std::string_view word_for(const Settlement& sent, const Settled& answer) {
   if (answer.problem) {
@@ -32,10 +40,33 @@ std::string_view word_for(const Settlement& sent, const Settled& answer) {
 
 }  // namespace
 
-Report::Report(Client& client, ReportOptions options)
-    : client_(client), options_(options), writer_([this] { write_until_closed(); }) {}
+Report::Report(Client& client, Diagnostics& diagnostics, ReportOptions options)
+    : client_(client),
+      diagnostics_(diagnostics),
+      options_(std::move(options)),
+      output_(output_options()),
+      writer_([this] { write_until_closed(); }) {}
 
-Report::~Report() {
+StreamWriterOptions Report::output_options() {
+  return {.fd = STDOUT_FILENO,
+          .queued_bytes_max = output_bytes_max,
+          .on_failure =
+              [this](int error) {
+                diagnostics_.say(output_code, "the output could not be written: " +
+                                                  std::generic_category().message(error) +
+                                                  "; ending as soon as what runs has finished");
+                if (options_.on_unwritable) options_.on_unwritable();
+              },
+          .on_left_out =
+              [this](const LeftOut& left_out) {
+                diagnostics_.say(output_code, std::to_string(left_out.pieces) +
+                                                  " lines of output are left out: it was not "
+                                                  "read in time");
+                return std::string();
+              }};
+}
+
+bool Report::finish() {
   {
     const std::lock_guard lock(mutex_);
     for (auto& [token, line] : unsettled_) {
@@ -43,10 +74,12 @@ Report::~Report() {
       line.detail = "the server did not answer; the task runs again when its lease ends";
       put(std::move(line));
     }
+    unsettled_.clear();
     closed_ = true;
     changed_.notify_one();
   }
-  writer_.join();
+  if (writer_.joinable()) writer_.join();
+  return output_.finish();
 }
 
 void Report::began(const Task& task) {
@@ -92,14 +125,15 @@ void Report::write_until_closed() {
     if (lines_.empty()) return;
     Line line = std::move(lines_.front());
     lines_.pop_front();
+    const bool may_look_up = lines_.size() < look_ups_waiting_max && !(closed_ && server_away_);
     lock.unlock();
-    write(std::move(line));
+    if (line.outcome == lost) line.detail = may_look_up ? what_became_of(line.id) : unknown_end;
+    output_.write(text_of(line));
     lock.lock();
   }
 }
 
-void Report::write(Line line) {
-  if (line.outcome == lost) line.detail = what_became_of(line.id);
+std::string Report::text_of(const Line& line) const {
   const auto took = std::chrono::duration_cast<Duration>(*line.ended_at - line.began_at);
   if (options_.json) {
     std::string text;
@@ -108,24 +142,25 @@ void Report::write(Line line) {
     json.key("attempt").number(line.attempt).key("outcome").string(line.outcome);
     if (!line.detail.empty()) json.key("detail").string(line.detail);
     json.key("duration_ms").number(std::int64_t{took.count()}).end_object();
-    std::cout << one_line(std::move(text)) << std::endl;
-    return;
+    return one_line(std::move(text)) + "\n";
   }
   std::string outcome(line.outcome);
   if (!line.detail.empty()) outcome += ": " + line.detail;
-  std::cout << printable(line.id) << "  " << printable(line.type) << "  attempt " << line.attempt
-            << "  " << shortened(outcome, 100) << " after " << duration_text(took) << std::endl;
+  return printable(line.id) + "  " + printable(line.type) + "  attempt " +
+         std::to_string(line.attempt) + "  " + shortened(outcome, 100) + " after " +
+         duration_text(took) + "\n";
 }
 
 // The answer to a report that came too late does not say which it was.
 std::string Report::what_became_of(const std::string& id) {
   try {
     const TaskState state = client_.get(id).state;
+    server_away_ = false;
     if (state == TaskState::cancelled) return "cancelled";
     return "out of time, and now " + std::string(to_string(state));
   } catch (const ApiError& error) {
-    return error.code() == ErrorCode::task_not_found ? "the task is gone"
-                                                     : "cancelled, or out of time";
+    server_away_ = error.code() == ErrorCode::unreachable;
+    return error.code() == ErrorCode::task_not_found ? "the task is gone" : unknown_end;
   }
 }
 

@@ -91,6 +91,20 @@ class OutputTest(unittest.TestCase):
             self.assertTrue(stderr.startswith("qctl: "), stderr)
             self.assertIn(said, stderr)
 
+    def test_what_is_missing_is_named_with_the_usage(self):
+        for arguments, said in (
+                (["cancel"], "missing: ids; usage: qctl cancel [OPTIONS] ids..."),
+                (["dead", "show"], "missing: id; usage: qctl dead show [OPTIONS] id"),
+                (["queue"], "missing: a command; usage: qctl queue [OPTIONS] COMMAND"),
+                (["work", "--", "true"], "missing: --queue; usage: qctl work --queue QUEUE"),
+                (["work", "-q", "w"], "missing: a program behind --; usage: qctl work")):
+            self.assertIn(f"qctl: {said}", run(*arguments, status=2).stderr)
+
+    def test_a_number_out_of_range_is_told_the_range(self):
+        for number in ("0", "1001", "-1", "x"):
+            said = run("queues", f"--limit={number}", status=2).stderr
+            self.assertIn(f'--limit: "{number}" is no whole number from 1 to 1000', said)
+
     def test_an_empty_value_is_not_taken_for_an_option_that_was_not_given(self):
         for option in ("--key", "--correlation-id", "--queue", "--server", "--profile",
                        "--token-file", "--ca-file", "--batch"):

@@ -41,8 +41,9 @@ def eventually(look, promise):
         time.sleep(0.01)
 
 
-def run(*arguments, status=0, input="", **extra):
-    done = subprocess.run([QCTL, *arguments], input=input, capture_output=True, text=True,
+def run(*arguments, status=0, input="", program=(), **extra):
+    """`program`: what runs qctl, given its path and arguments."""
+    done = subprocess.run([*program, QCTL, *arguments], input=input, capture_output=True, text=True,
                           env=environment(**extra), timeout=PATIENCE)
     assert done.returncode == status, (arguments, done)
     return done
@@ -82,9 +83,11 @@ class Server:
     def json(self, *arguments):
         return [json.loads(line) for line in self.qctl(*arguments, "--json").stdout.splitlines()]
 
-    def start(self, *arguments, **extra):
-        return subprocess.Popen([QCTL, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                text=True, env=environment(QUERN_SERVER=self.url, **extra))
+    def start(self, *arguments, files=None, program=(), **extra):
+        """`files`: other output than pipes, as Popen has it; `program`: as of run()."""
+        output = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **(files or {})}
+        return subprocess.Popen([*program, QCTL, *arguments], **output, text=True,
+                                env=environment(QUERN_SERVER=self.url, **extra))
 
 
 class Terminal:

@@ -76,6 +76,20 @@ class ShellTest(unittest.TestCase):
         self.assertIn("Usage: qctl work --queue QUEUE [OPTIONS] -- PROGRAM...\n",
                       run("work", "--help"))
 
+    def test_help_has_nothing_that_only_the_parser_needs(self):
+        for path, text in tree():
+            for noise in ("REQUIRED", ":INT", " in [", "\n\n\n", " ...", "=default"):
+                self.assertNotIn(noise, text, path)
+        work = run("work", "--help")
+        self.assertIn("\n  PROGRAM...  ", work)
+        self.assertIn("\n  -q,--queue QUEUE  ", work)
+        self.assertIn("\n  -c,--concurrency NUMBER  ", work)
+
+    def test_help_of_work_has_the_defaults_that_are_true(self):
+        work = re.sub(r"\s+", " ", run("work", "--help"))
+        self.assertIn("(default: as the task or its queue says)", work)
+        self.assertIn("at most a third of the lease (default: 5s)", work)
+
     def test_every_command_has_examples(self):
         for path, text in tree():
             if path and not commands_in(text):

@@ -50,6 +50,13 @@ class TopTest(unittest.TestCase):
                 self.assertTrue(top.seen.endswith(b"\x1b[?25h\x1b[?1049l"))
                 self.assertEqual(top.settings(), top.before)
 
+    def test_a_terminal_that_can_draw_nothing_is_refused(self):
+        for name in ("dumb", ""):
+            top = self.top(TERM=name)
+            self.assertEqual(top.status(), 2)
+            self.assertIn(b"qctl: top draws a screen", top.seen)
+            self.assertNotIn(b"\x1b", top.seen)
+
     def test_ctrl_z_gives_the_terminal_back_until_it_goes_on(self):
         top = self.top()
         top.read_until("0 queues")

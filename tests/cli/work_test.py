@@ -4,38 +4,13 @@ import json
 import os
 import signal
 import ssl
-import tempfile
 import unittest
 
-from programs import Server, eventually
+from programs import eventually
+from work_case import WorkCase, alive
 
 
-class WorkTest(unittest.TestCase):
-    def setUp(self):
-        self.server = self.enterContext(Server())
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = folder.name
-
-    def submit(self, type="t", payload="null", *flags):
-        return self.server.qctl("submit", type, payload, "-q", "w", *flags).stdout.strip()
-
-    def work(self, script, *flags, **extra):
-        worker = self.server.start("work", "-q", "w", "--heartbeat", "100ms", *flags, "--", "sh",
-                                   "-c", script, **extra)
-        self.addCleanup(lambda: (worker.kill(), worker.communicate()))
-        return worker
-
-    def task(self, id):
-        return self.server.json("get", id)[0]
-
-    def until(self, id, state):
-        return eventually(lambda: (t := self.task(id))["state"] == state and t, f"{id} {state}")
-
-    def stop(self, worker):
-        worker.send_signal(signal.SIGTERM)
-        self.assertEqual(worker.wait(30), 0)
-
+class WorkTest(WorkCase):
     def test_exit_0_completes_with_json_or_text(self):
         ids = [self.submit("json", '{"a": 1}'), self.submit("text"), self.submit("none")]
         self.work("case $QUERN_TASK_TYPE in json) cat;; text) echo ' two words ';; esac")
@@ -179,15 +154,6 @@ class WorkTest(unittest.TestCase):
         self.assertEqual(worker.wait(30), 0)
         self.assertEqual(self.task(id)["result"], "done")
 
-    def gate(self):
-        path = os.path.join(self.folder, "gate")
-        os.mkfifo(path)
-        return path
-
-    def open_gate(self, path):
-        with open(path, "w") as out:  # opens when the program reads
-            out.write("go\n")
-
     def runs(self):
         """The processes of the program so far; a line is there once its end is."""
         path = os.path.join(self.folder, "runs")
@@ -318,14 +284,6 @@ class WorkTest(unittest.TestCase):
             self.assertIn("qctl work", arguments)  # looked at the worker, too
             self.assertNotIn("secret", arguments)
             self.stop(worker)
-
-
-def alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 if __name__ == "__main__":
