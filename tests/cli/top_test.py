@@ -199,7 +199,7 @@ class TopTest(unittest.TestCase):
             else (200, {"queues": [], "next_cursor": None})))
         top = Terminal("top", "--interval", "50ms", QUERN_SERVER=fake.url)
         self.addCleanup(top.close)
-        top.read_until("0 queues")
+        top.read_until("No queues yet")
         refuses.set()
         top.frame_until(lambda frame: re.match("Refused for .*, trying again: the token", frame[1]),
                         "what the server says")
