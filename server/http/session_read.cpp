@@ -2,6 +2,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <cassert>
 #include <utility>
@@ -166,9 +167,10 @@ Awaitable<bool> Session::read_more(std::size_t bytes_max) {
 Awaitable<void> Session::await_outcome(bool watched) {
   waiting_ = true;
   watched_ = watched;
-  // With TLS something may be here already that no socket will tell of.
+  // With TLS something may be here already that no socket will tell of. It is looked at once this
+  // waits: it may be the client's end.
   if (watched && tls_) {
-    on_readable();
+    asio::post(thread_.context(), [self = shared_from_this()] { self->on_readable(); });
   } else if (watched) {
     watch_client();
   }

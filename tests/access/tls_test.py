@@ -198,6 +198,22 @@ class TlsTest(unittest.TestCase):
 
             eventually(ready, "nobody holds the task")
 
+    def test_a_client_that_goes_before_its_long_poll_begins_leaves_no_lease(self):
+        guarded = self.guarded
+        process = guarded.start_with_tls()
+        with guarded.connected() as gone:
+            gone.sendall(guarded.request("/healthz"))
+            self.assertEqual(response_of(gone)[0], 200)
+            process.send_signal(signal.SIGSTOP)  # so that request and end come at once
+            gone.sendall(guarded.request("/leases", "POST", '{"queues":["q"],"wait_ms":60000}'))
+        process.send_signal(signal.SIGCONT)
+        with guarded.connected() as other:
+            other.sendall(guarded.request("/tasks", "POST", '{"type":"t","queue":"q"}'))
+            task_id = response_of(other)[1]["id"]
+            other.sendall(guarded.request("/tasks/" + task_id))
+            self.assertEqual(response_of(other)[1]["attempts"], 0)
+        self.assertIsNone(process.poll())
+
     def test_versions_before_1_2_and_weak_ciphers_get_an_alert(self):
         guarded = self.guarded
         guarded.start_with_tls()
