@@ -108,15 +108,16 @@ std::string exit_status() {
 }
 
 std::string environment() {
-  return entries("ENVIRONMENT",
-                 {{"QUERN_SERVER", "Where the server is, unless --server or --profile say."},
-                  {"QUERN_PROFILE", "The profile to take, as --profile."},
-                  {"QUERN_TOKEN",
-                   "The token, unless --token-file or a profile's file has it. A profile's "
-                   "token goes only to the profile's server."},
-                  {"XDG_CONFIG_HOME", "Where quern/qctl.toml is looked for; else ~/.config."},
-                  {"NO_COLOR", "No colours, if it is set to anything; --color decides otherwise."},
-                  {"TERM", "A terminal that is called dumb, or nothing, gets no colours and no top."}});
+  return entries(
+      "ENVIRONMENT",
+      {{"QUERN_SERVER", "Where the server is, unless --server or --profile say."},
+       {"QUERN_PROFILE", "The profile to take, as --profile."},
+       {"QUERN_TOKEN",
+        "The token, unless --token-file or a profile's file has it. A profile's "
+        "token goes only to the profile's server."},
+       {"XDG_CONFIG_HOME", "Where quern/qctl.toml is looked for; else ~/.config."},
+       {"NO_COLOR", "No colours, if it is set to anything; --color decides otherwise."},
+       {"TERM", "A terminal that is called dumb, or nothing, gets no colours and no top."}});
 }
 
 std::string files() {
