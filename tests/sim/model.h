@@ -66,6 +66,8 @@ class Model {
     Task task;
     std::string queue;
     std::uint32_t max_attempts = 0;
+    // Its jitter is not known: the task was removed in the same tick, before the call is answered.
+    bool run_at_open = false;
   };
   struct Parked {
     std::optional<engine::Lease> lease;  // nullopt: waits for `task`

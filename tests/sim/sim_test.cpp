@@ -34,7 +34,8 @@ TEST_CASE("whatever happens in whatever order, every invariant holds and every a
 
 TEST_CASE("seeds that once failed pass") {
   // 342113: a task named by a discard dies between two ticks, after its name was looked at.
-  for (const std::uint64_t seed : {342113}) CHECK(report_of(seed) == "");
+  // 577723: a task fails and is removed with its queue before that is answered.
+  for (const std::uint64_t seed : {342113, 577723}) CHECK(report_of(seed) == "");
 }
 
 TEST_CASE("a seed is the same run whenever it is run") {
