@@ -112,6 +112,7 @@ Key Screen::take_signal() {
     case SIGTSTP:
       give_back();
       ::raise(SIGSTOP);  // until the shell's fg, which sends SIGCONT
+      take();            // before anything is drawn: that signal is still to be read
       return {};
     case SIGCONT:
       take();
