@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "flip_byte.h"
 #include "quern/storage/keys.h"
 #include "quern/storage/records.pb.h"
 #include "quern/storage/rocks_store.h"
@@ -126,16 +127,6 @@ class Site {
   std::unique_ptr<Store> store_;
   std::unique_ptr<BackupWriter> writer_;
 };
-
-void flip_byte(const fs::path& path, std::uint64_t offset) {
-  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-  file.seekg(static_cast<std::streamoff>(offset));
-  const int byte = file.get();
-  REQUIRE(byte != EOF);
-  file.seekp(static_cast<std::streamoff>(offset));
-  file.put(static_cast<char>(byte ^ 0x10));
-  REQUIRE(file.flush().good());
-}
 
 // --- making and restoring -----------------------------------------------------------------------
 

@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "flip_byte.h"
 #include "quern/storage/keys.h"
 #include "quern/storage/records.pb.h"
 #include "stores.h"
@@ -43,16 +44,6 @@ fs::path largest_file(const fs::path& folder, std::string_view extension) {
   }
   REQUIRE(!largest.empty());
   return largest;
-}
-
-void flip_byte(const fs::path& path, std::uint64_t offset) {
-  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-  file.seekg(static_cast<std::streamoff>(offset));
-  const int byte = file.get();
-  REQUIRE(byte != EOF);
-  file.seekp(static_cast<std::streamoff>(offset));
-  file.put(static_cast<char>(byte ^ 0x10));
-  REQUIRE(file.flush().good());
 }
 
 void fill(Store& store, int count) {
