@@ -30,19 +30,23 @@ void Context::progress(std::string_view json) {
 
 // A call that throws counts nothing: said again by the handler, it is the same follow-up.
 Task Context::submit(NewTask task) {
-  auto counted = attempt_->follow_ups;
-  inherit(task, counted);
+  FollowUps added;
+  inherit(task, added);
   Task submitted = pool_.client().submit(std::move(task));
-  attempt_->follow_ups = std::move(counted);
+  count(added);
   return submitted;
 }
 
 std::vector<Task> Context::submit_batch(std::vector<NewTask> tasks) {
-  auto counted = attempt_->follow_ups;
-  for (NewTask& task : tasks) inherit(task, counted);
+  FollowUps added;
+  for (NewTask& task : tasks) inherit(task, added);
   std::vector<Task> submitted = pool_.client().submit_batch(std::move(tasks));
-  attempt_->follow_ups = std::move(counted);
+  count(added);
   return submitted;
+}
+
+void Context::count(const FollowUps& added) {
+  for (const auto& [key, count] : added) attempt_->follow_ups[key] += count;
 }
 
 std::string Context::run_once(std::string_view key, const std::function<std::string()>& effect) {
@@ -69,10 +73,13 @@ void Context::log(LogLevel level, std::string_view text) const {
 
 Client& Context::client() const { return pool_.client(); }
 
-void Context::inherit(NewTask& task, std::map<std::string, std::uint32_t>& counted) const {
+void Context::inherit(NewTask& task, FollowUps& added) const {
   if (task.correlation_id.empty()) task.correlation_id = correlation_id();
   if (!task.idempotency_key.empty()) return;
-  const std::uint32_t occurrence = counted[sdk::derived_key(attempt_->task.id, task, 0)]++;
+  const std::string first = sdk::derived_key(attempt_->task.id, task, 0);
+  const auto known = attempt_->follow_ups.find(first);
+  const std::uint32_t before = known == attempt_->follow_ups.end() ? 0 : known->second;
+  const std::uint32_t occurrence = before + added[first]++;
   task.idempotency_key = sdk::derived_key(attempt_->task.id, task, occurrence);
 }
 

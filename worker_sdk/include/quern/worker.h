@@ -152,7 +152,9 @@ class Context {
  private:
   friend class Pool;
   Context(Pool& pool, std::shared_ptr<Attempt> attempt);
-  void inherit(NewTask& task, std::map<std::string, std::uint32_t>& counted) const;
+  using FollowUps = std::map<std::string, std::uint32_t>;  // how often each was submitted
+  void inherit(NewTask& task, FollowUps& added) const;
+  void count(const FollowUps& added);
   std::string run_once(std::string_view key, const std::function<std::string()>& effect);
 
   Pool& pool_;
